@@ -1,0 +1,32 @@
+import type { HostTensor, Tensor } from '@tenon/core'
+
+import type { DeviceSettings } from './devices.js'
+import type { PreparedModel } from './weights/prepare-model.js'
+
+/** A way to reach ONNX Runtime: its C API from this thread, or its own JavaScript binding in worker threads. */
+export interface Binding {
+  readonly kind: 'native' | 'worker'
+  /** Why this one and not the other. */
+  readonly reason: string
+  /** Of ONNX Runtime. */
+  readonly version: string
+  /** Takes over the model: it is released when it is no longer needed, also after a failure. */
+  open(model: PreparedModel, settings: SessionSettings, signal?: AbortSignal): Promise<Session>
+  /** Called after all its sessions were closed. */
+  close(): Promise<void>
+}
+
+export interface SessionSettings {
+  readonly inputs: readonly string[]
+  readonly outputs: readonly string[]
+  readonly device: DeviceSettings
+  readonly prepack: boolean
+}
+
+/** A model that the library has loaded. Later, persistent buffers bind here: a second way to run beside `run`. */
+export interface Session {
+  /** Feeds in the order of the inputs, and tensors in the order of the outputs. Rejects only when no native work reads the feeds any more. */
+  run(feeds: readonly HostTensor[], signal?: AbortSignal): Promise<Tensor[]>
+  /** Called once no run is under way. */
+  close(): Promise<void>
+}

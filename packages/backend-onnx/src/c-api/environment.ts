@@ -1,0 +1,70 @@
+import { Gate } from '../gate.js'
+import { out, type OrtLibrary, type Pointer } from './api.js'
+
+export interface ThreadSettings {
+  readonly threads: number
+  readonly spinning: boolean
+}
+
+/** Only fatal errors are logged: the library prints to stderr, and what failed comes back as a status anyway. */
+const logFatal = 4
+/** OrtDeviceAllocator and OrtMemTypeDefault. */
+const deviceAllocator = 0
+const defaultMemory = 0
+/** libuv's default, on whose threads the runs wait. */
+const libuvThreads = 4
+
+/**
+ * The one OrtEnv of the process, with one pool of threads that all sessions share. ONNX Runtime itself keeps a single
+ * environment, so a second plugin gets the first one's.
+ */
+export class Environment {
+  static #current: { environment: Environment; users: number } | undefined
+
+  static acquire(library: OrtLibrary, settings: ThreadSettings): Environment {
+    Environment.#current ??= { environment: new Environment(library, settings), users: 0 }
+    Environment.#current.users++
+    return Environment.#current.environment
+  }
+
+  readonly library: OrtLibrary
+  readonly settings: ThreadSettings
+  readonly handle: Pointer
+  readonly memoryInfo: Pointer
+  /** Bounds the native calls under way: each holds a thread of libuv's pool, which files and name look-ups need too. */
+  readonly gate: Gate
+  /**
+   * False when another user of the library, such as onnxruntime-node itself, made the environment before and without a
+   * shared pool: each session then has threads of its own.
+   */
+  sharesThreads = true
+
+  private constructor(library: OrtLibrary, settings: ThreadSettings) {
+    const { api } = library
+    this.library = library
+    this.settings = settings
+    const threading = out((place) => api.CreateThreadingOptions(place))
+    try {
+      // The thread that calls Run computes too, so the pool holds one thread less than this number.
+      api.SetGlobalIntraOpNumThreads(threading, settings.threads)
+      // Nodes run one after another; this pool would stay idle.
+      api.SetGlobalInterOpNumThreads(threading, 1)
+      api.SetGlobalSpinControl(threading, settings.spinning ? 1 : 0)
+      this.handle = out((place) => api.CreateEnvWithGlobalThreadPools(logFatal, 'tenon', threading, place))
+    } finally {
+      api.ReleaseThreadingOptions(threading)
+    }
+    this.memoryInfo = out((place) => api.CreateCpuMemoryInfo(deviceAllocator, defaultMemory, place))
+    const pool = Number(process.env['UV_THREADPOOL_SIZE']) || libuvThreads
+    this.gate = new Gate(Math.max(1, Math.min(settings.threads, pool - 1)))
+  }
+
+  /** Called once for each `acquire`, after its sessions are closed. */
+  release(): void {
+    const current = Environment.#current
+    if (current === undefined || current.environment !== this || --current.users > 0) return
+    Environment.#current = undefined
+    this.library.api.ReleaseMemoryInfo(this.memoryInfo)
+    this.library.api.ReleaseEnv(this.handle)
+  }
+}

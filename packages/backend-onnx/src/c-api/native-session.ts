@@ -1,0 +1,118 @@
+import { AbortedError, bytesOf, elementCount, throwIfAborted, type HostTensor, type Tensor, type TypedArray } from '@tenon/core'
+
+import type { Session, SessionSettings } from '../binding.js'
+import type { PreparedModel } from '../weights/prepare-model.js'
+import { out, type Pointer } from './api.js'
+import { cStrings, type CStrings } from './c-strings.js'
+import { elementTypes } from './element-types.js'
+import type { Environment } from './environment.js'
+import { wrapValue } from './native-tensor.js'
+import { backendError } from './ort-error.js'
+import { createSessionOptions } from './session-options.js'
+
+/** An array without elements has no address; the library asks for one all the same. */
+const nothing = new Uint8Array(8)
+
+export class NativeSession implements Session {
+  static async open(environment: Environment, model: PreparedModel, settings: SessionSettings, signal?: AbortSignal): Promise<NativeSession> {
+    const { api } = environment.library
+    try {
+      return await environment.gate.run(async () => {
+        throwIfAborted(signal)
+        const options = createSessionOptions(environment, settings, model.folder)
+        const cancel = () => api.SessionOptionsSetLoadCancellationFlag(options, true)
+        signal?.addEventListener('abort', cancel)
+        try {
+          const place = new BigUint64Array(1)
+          await api.CreateSessionFromArray.async(environment.handle, model.bytes, model.bytes.byteLength, options, place)
+          const session = new NativeSession(environment, place[0] as Pointer, settings)
+          if (signal?.aborted) await session.close()
+          throwIfAborted(signal)
+          return session
+        } catch (error) {
+          throwIfAborted(signal)
+          throw error
+        } finally {
+          signal?.removeEventListener('abort', cancel)
+          api.ReleaseSessionOptions(options)
+        }
+      }, signal)
+    } catch (error) {
+      throw AbortedError.isInstance(error) ? error : backendError('loading a model', error)
+    } finally {
+      // The library holds its own mappings of the weights by now.
+      await model.release()
+    }
+  }
+
+  readonly #environment: Environment
+  readonly #session: Pointer
+  readonly #inputs: CStrings
+  readonly #outputs: CStrings
+
+  private constructor(environment: Environment, session: Pointer, { inputs, outputs }: SessionSettings) {
+    this.#environment = environment
+    this.#session = session
+    this.#inputs = cStrings(environment.library.koffi, inputs)
+    this.#outputs = cStrings(environment.library.koffi, outputs)
+  }
+
+  run(feeds: readonly HostTensor[], signal?: AbortSignal): Promise<Tensor[]> {
+    return this.#environment.gate.run(() => this.#run(feeds, signal), signal)
+  }
+
+  async #run(feeds: readonly HostTensor[], signal: AbortSignal | undefined): Promise<Tensor[]> {
+    throwIfAborted(signal)
+    const { api } = this.#environment.library
+    const options = out((place) => api.CreateRunOptions(place))
+    const terminate = () => api.RunOptionsSetTerminate(options)
+    const values: Pointer[] = []
+    const handles = new BigUint64Array(feeds.length)
+    // Null handles: ONNX Runtime allocates the outputs, from an arena whose pages are warm. Buffers made here for each
+    // run cost 5 to 8 times as much at 64 MB, all of it page faults (docs/decisions/0003).
+    const results = new BigUint64Array(this.#outputs.addresses.length)
+    signal?.addEventListener('abort', terminate)
+    try {
+      for (const feed of feeds) values.push(this.#wrapFeed(feed))
+      handles.set(values)
+      const { addresses } = this.#inputs
+      await api.Run.async(this.#session, options, addresses, handles, handles.length, this.#outputs.addresses, results.length, results)
+      return Array.from(results, (value) => wrapValue(this.#environment.library, value))
+    } catch (error) {
+      throwIfAborted(signal)
+      throw backendError('running a model', error)
+    } finally {
+      signal?.removeEventListener('abort', terminate)
+      for (const value of values) api.ReleaseValue(value)
+      api.ReleaseRunOptions(options)
+      keepAlive(feeds, handles)
+    }
+  }
+
+  /** An OrtValue over the feed's own memory: nothing is copied. */
+  #wrapFeed({ dtype, shape, values }: HostTensor): Pointer {
+    const { api } = this.#environment.library
+    const empty = elementCount(shape) === 0
+    // bytesOf asks for the buffer, which moves small arrays out of the JavaScript heap for good.
+    const bytes = empty ? nothing : bytesOf(values as TypedArray)
+    const sizes = BigInt64Array.from(shape, BigInt)
+    return out((place) =>
+      api.CreateTensorWithDataAsOrtValue(
+        this.#environment.memoryInfo,
+        bytes,
+        empty ? 0 : bytes.byteLength,
+        sizes,
+        sizes.length,
+        elementTypes[dtype],
+        place,
+      ),
+    )
+  }
+
+  async close(): Promise<void> {
+    await this.#environment.library.api.ReleaseSession.async(this.#session)
+  }
+}
+
+/** What it is given must outlive a native call: a use after the call keeps the garbage collector away. */
+function keepAlive(..._values: unknown[]): void {}

@@ -1,0 +1,113 @@
+import { realpath, stat } from 'node:fs/promises'
+import { parse, relative, sep } from 'node:path'
+
+import { InvalidFileError, InvalidGraphError, MissingFileError, throwIfAborted, type Constant, type Graph } from '@tenon/core'
+import { encodeOnnx } from '@tenon/graph/onnx'
+
+import { SpillFile } from './spill-file.js'
+
+/** A model as ONNX Runtime takes it: bytes without weights, and the folder that the weights' locations are relative to. */
+export interface PreparedModel {
+  readonly bytes: Uint8Array
+  readonly folder: string | undefined
+  /** Bytes of all weights, wherever they lie. */
+  readonly weightBytes: number
+  /** Deletes what was written for it. */
+  release(): Promise<void>
+}
+
+interface Location {
+  readonly location: string
+  readonly offset: number
+  readonly length: number
+}
+
+/** Below this a weight stands in the model's bytes: shapes, axes and scalars must be at hand while the graph is read. */
+const embeddedBytes = 1024
+/** The same for weights whose bytes are in memory already. */
+const embeddedInlineBytes = 65_536
+
+/**
+ * Writes the graph down with its weights left where they lie. ONNX Runtime maps external data from one folder only and
+ * refuses what is outside it, so that folder is the root of the file system and the locations are the files' whole
+ * paths: several folders and links (the Hugging Face cache is made of them) work, at any offset. Weights that are
+ * computed are written to a file of their own, one at a time, and mapped like the others.
+ * @throws MissingFileError
+ * @throws InvalidFileError when a weight's file ends before the weight does.
+ */
+export async function prepareModel(graph: Graph, { temporaryFolder, signal }: { temporaryFolder?: string | undefined; signal?: AbortSignal | undefined }): Promise<PreparedModel> {
+  const files = new WeightFiles()
+  const locations = new Map<Constant, Location>()
+  const embedded = new Map<string, Constant>()
+  let weightBytes = 0
+  let spill: SpillFile | undefined
+  try {
+    for (const [name, constant] of graph.constants) {
+      throwIfAborted(signal)
+      weightBytes += constant.byteLength
+      if (locations.has(constant)) continue
+      if (constant.byteLength <= (constant.inline === undefined ? embeddedBytes : embeddedInlineBytes)) {
+        if (constant.inline === undefined) embedded.set(name, { ...constant, inline: await fetchBytes(graph, name, constant) })
+        continue
+      }
+      const inFile = constant.file && (await files.locate(constant.file.path, constant.file.offset, constant.byteLength))
+      if (inFile !== undefined) {
+        locations.set(constant, inFile)
+        continue
+      }
+      spill ??= await SpillFile.create(temporaryFolder)
+      const offset = await spill.append(await fetchBytes(graph, name, constant))
+      const location = await files.locate(spill.path, offset, constant.byteLength, true)
+      locations.set(constant, location as Location)
+    }
+    await spill?.close()
+    const complete = embedded.size === 0 ? graph : { ...graph, constants: new Map([...graph.constants, ...embedded]) }
+    const bytes = encodeOnnx(complete, { externalData: (_name, constant) => locations.get(constant) })
+    return { bytes, folder: files.root, weightBytes, release: async () => spill?.delete() }
+  } catch (error) {
+    await spill?.delete()
+    throw error
+  }
+}
+
+async function fetchBytes(graph: Graph, name: string, constant: Constant): Promise<Uint8Array> {
+  const bytes = await constant.bytes()
+  if (bytes.byteLength === constant.byteLength) return bytes
+  throw new InvalidGraphError({
+    graph: graph.name,
+    problem: `the constant '${name}' has ${bytes.byteLength} bytes, and its type and shape ask for ${constant.byteLength}`,
+    remedy: 'Mend the function that computes it',
+  })
+}
+
+/** Turns absolute paths into locations relative to the root they share. */
+class WeightFiles {
+  root: string | undefined
+  readonly #sizes = new Map<string, { path: string; size: number }>()
+
+  /** `undefined` where the file is on another root (a Windows drive) than those before, so that its weights have to be copied. */
+  async locate(path: string, offset: number, length: number, growing = false): Promise<Location | undefined> {
+    const file = await this.#look(path)
+    if (!growing && offset + length > file.size) {
+      throw new InvalidFileError({ path, problem: `has ${file.size} bytes, and a weight is said to end at ${offset + length}` })
+    }
+    const { root } = parse(file.path)
+    this.root ??= root
+    if (root !== this.root) return undefined
+    return { location: relative(root, file.path).split(sep).join('/'), offset, length }
+  }
+
+  async #look(path: string): Promise<{ path: string; size: number }> {
+    let found = this.#sizes.get(path)
+    if (found === undefined) {
+      try {
+        const real = await realpath(path)
+        found = { path: real, size: (await stat(real)).size }
+      } catch (error) {
+        throw new MissingFileError({ path, purpose: 'a model has weights in it', remedy: 'Open the checkpoint again', cause: error })
+      }
+      this.#sizes.set(path, found)
+    }
+    return found
+  }
+}

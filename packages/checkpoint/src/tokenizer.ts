@@ -1,0 +1,149 @@
+import { checkOptions, InvalidFileError, InvalidInputError, MissingFileError } from '@tenon/core'
+import type { EncodeOptions, Encoding, TextOrPair, Tokenizer } from '@tenon/core'
+import { join } from 'node:path'
+import { checkTokenizerFile } from './check-tokenizer-file.js'
+import { encodingOf } from './encoding.js'
+import { importTokenizers, type NativeEncoding, type NativeTokenizers } from './native-tokenizers.js'
+import { isRecord, parseJson } from './read-text.js'
+import { specialTokens } from './special-tokens.js'
+import { tokenizerFromVocabulary } from './vocabulary-file.js'
+import { checkEncodeOptions } from './windows.js'
+
+/**
+ * Longest text, in UTF-16 units. The regular expressions of byte-level tokenizers go back over runs of white space, and
+ * native code aborts the process after 10,000,000 steps back (Oniguruma's retry limit).
+ */
+export const textLengthLimit = 4_000_000
+
+/** tokenizer_config.json has 1e30 for "no limit"; no model reads this many. */
+const saneLength = 1e6
+
+/** Where a tokenizer's files come from. */
+export interface TokenizerFiles {
+  /** Folder or other place, for messages. */
+  readonly place: string
+  /** The text of a file such as `tokenizer.json`, or `undefined` where it is absent. */
+  read(file: string): Promise<string | undefined>
+}
+
+export interface LoadTokenizerOptions {
+  /** The `tokenizers` package; by default it is imported when a tokenizer is first loaded. */
+  readonly tokenizers?: NativeTokenizers | undefined
+}
+
+/**
+ * Loads a tokenizer from tokenizer.json, tokenizer_config.json and special_tokens_map.json, or, for BERT, vocab.txt.
+ * Truncation and padding that the file sets are ignored: both are the caller's choice, per call. Calls run off the event
+ * loop and do not influence one another; batches of texts are spread over the processor's cores.
+ *
+ * Encoding throws InvalidInputError for texts past 4,000,000 UTF-16 units and InvalidOptionError for options out of
+ * range. `decode` keeps special tokens by default.
+ * @throws MissingFileError when there is neither tokenizer.json nor vocab.txt.
+ * @throws InvalidFileError when a file is malformed, or would crash native code.
+ * @throws BackendUnavailableError when the `tokenizers` package has no binary for this platform.
+ */
+export async function loadTokenizer(files: TokenizerFiles, { tokenizers }: LoadTokenizerOptions = {}): Promise<Tokenizer> {
+  const optional = async (file: string) => {
+    const text = await files.read(file)
+    return text === undefined ? undefined : parseJson(join(files.place, file), text)
+  }
+  const [config, specialTokensMap] = await Promise.all([optional('tokenizer_config.json'), optional('special_tokens_map.json')])
+  const { path, text } = await definition(files, config, specialTokensMap)
+  const { pairs } = checkTokenizerFile(path, parseJson(path, text))
+
+  const { Tokenizer: Native } = tokenizers ?? (await importTokenizers())
+  const native = (() => {
+    try {
+      return Native.fromString(text)
+    } catch (cause) {
+      throw new InvalidFileError({
+        path,
+        problem: `is refused by the tokenizers library: ${(cause as Error).message}`,
+        remedy: 'Save the tokenizer again with tokenizers 0.23 or newer',
+        cause,
+      })
+    }
+  })()
+  native.disableTruncation()
+  native.disablePadding()
+
+  const refused = (cause: unknown) =>
+    new InvalidInputError({ what: 'the text', problem: `cannot be encoded: ${(cause as Error).message}`, remedy: `check that the model in ${path} covers every character` })
+
+  async function encode(text: TextOrPair, options: EncodeOptions = {}): Promise<Encoding> {
+    checkCall(options)
+    checkText(text, pairs)
+    const [first, second] = typeof text === 'string' ? [text, null] : text
+    const encoded = await native.encode(first, second, { addSpecialTokens: options.addSpecialTokens ?? true }).catch((cause: unknown) => {
+      throw refused(cause)
+    })
+    return encodingOf(encoded, text, options)
+  }
+
+  async function encodeBatch(texts: readonly TextOrPair[], options: EncodeOptions = {}): Promise<Encoding[]> {
+    checkCall(options)
+    for (const text of texts) checkText(text, pairs)
+    const singles = texts.filter((text) => typeof text === 'string')
+    // The native batch takes single texts only; pairs go one by one to the same thread pool.
+    if (singles.length < texts.length) return Promise.all(texts.map((text) => encode(text, options)))
+    if (singles.length === 0) return []
+    const encoded: NativeEncoding[] = await native.encodeBatch(singles, { addSpecialTokens: options.addSpecialTokens ?? true }).catch((cause: unknown) => {
+      throw refused(cause)
+    })
+    return encoded.map((encoding, index) => encodingOf(encoding, singles[index] ?? '', options))
+  }
+
+  return {
+    vocabularySize: native.getVocabSize(true),
+    special: Object.freeze(specialTokens(config, specialTokensMap)),
+    maxLength: maxLengthOf(config),
+    encode,
+    encodeBatch,
+    async decode(ids, { skipSpecialTokens = false } = {}) {
+      const plain = Array.from(ids)
+      const wrong = plain.find((id) => !isId(id))
+      // Native code would wrap it around to another token.
+      if (wrong !== undefined) throw new InvalidInputError({ what: 'the ids', problem: `hold ${wrong}, which is no token id`, remedy: 'pass whole numbers from 0' })
+      return native.decode(plain, skipSpecialTokens)
+    },
+    idOf: (token) => native.tokenToId(token) ?? undefined,
+    tokenOf: (id) => (isId(id) ? (native.idToToken(id) ?? undefined) : undefined),
+  }
+}
+
+async function definition(files: TokenizerFiles, config: unknown, specialTokensMap: unknown): Promise<{ path: string; text: string }> {
+  const path = join(files.place, 'tokenizer.json')
+  const text = await files.read('tokenizer.json')
+  if (text !== undefined) return { path, text }
+  const vocabulary = await files.read('vocab.txt')
+  if (vocabulary === undefined)
+    throw new MissingFileError({
+      path,
+      purpose: 'there is no vocab.txt in its stead',
+      remedy: 'Add the tokenizer.json of the model; save_pretrained of transformers writes it',
+    })
+  const from = join(files.place, 'vocab.txt')
+  return { path: from, text: tokenizerFromVocabulary(from, vocabulary, config, specialTokensMap) }
+}
+
+function maxLengthOf(config: unknown): number | undefined {
+  const length = isRecord(config) ? config.model_max_length : undefined
+  return typeof length === 'number' && length >= 1 && length < saneLength ? Math.floor(length) : undefined
+}
+
+const isId = (id: unknown) => Number.isInteger(id) && (id as number) >= 0 && (id as number) < 2 ** 32
+
+function checkCall(options: EncodeOptions): void {
+  checkOptions('encode', options, ['addSpecialTokens', 'maxLength', 'stride', 'truncate'])
+  checkEncodeOptions(options)
+}
+
+function checkText(text: TextOrPair, pairs: boolean): void {
+  const refuse = (problem: string, remedy: string) => new InvalidInputError({ what: 'the text', problem, remedy })
+  const texts: readonly unknown[] = Array.isArray(text) ? text : [text]
+  if (!texts.every((each) => typeof each === 'string')) throw refuse('is no string', 'pass a string, or two in an array')
+  if (Array.isArray(text) && text.length !== 2) throw refuse(`is an array of ${text.length}`, 'pass a string, or two in an array; for several texts, encodeBatch')
+  if (Array.isArray(text) && !pairs) throw refuse('is a pair, which this tokenizer has no template for', 'join the texts as the model expects them')
+  const longest = Math.max(...texts.map((each) => each.length))
+  if (longest > textLengthLimit) throw refuse(`has ${longest} UTF-16 units, more than ${textLengthLimit}`, 'encode it in parts')
+}

@@ -1,0 +1,52 @@
+import type { Emit } from './events.js'
+import type { Graph, Node, ValueInfo } from './graph.js'
+import type { Tensor } from './tensor.js'
+
+/** What a backend found on this machine. A reason says what is missing and the remedy. */
+export type Probe =
+  | { readonly available: true; readonly devices: readonly DeviceProbe[]; readonly details?: Readonly<Record<string, string>> }
+  | { readonly available: false; readonly reason: string; readonly devices?: readonly DeviceProbe[] }
+
+export interface DeviceProbe {
+  /** `'cpu'`, `'cuda'`, `'tensorrt'`, … */
+  readonly device: string
+  readonly available: boolean
+  /** Why not, and the remedy. */
+  readonly reason?: string
+}
+
+export interface CompileContext {
+  readonly emit: Emit
+  readonly signal?: AbortSignal
+}
+
+export interface RunOptions {
+  /** Aborting ends the computation itself, not only the wait for it. */
+  readonly signal?: AbortSignal
+}
+
+/** A graph made ready to run on a device. Runs may overlap. */
+export interface Executable extends AsyncDisposable {
+  readonly inputs: readonly ValueInfo[]
+  readonly outputs: readonly ValueInfo[]
+  /**
+   * Feeds are read while the run lasts and are never written to or freed; the outputs belong to the caller.
+   * @throws InvalidInputError when a feed is missing, unknown or of another type or shape.
+   * @throws AbortedError
+   */
+  run(feeds: Readonly<Record<string, Tensor>>, options?: RunOptions): Promise<Record<string, Tensor>>
+}
+
+/** Compiles graphs into executables. `Options` are what one task may ask of it, beyond what the plugin was made with. */
+export interface Backend<Name extends string = string, Options extends object = never> {
+  readonly kind: 'backend'
+  readonly version: 'v1'
+  readonly name: Name
+  /** Reports and never throws. */
+  probe(): Promise<Probe>
+  /** Whether it has a kernel for this node; composites without one are lowered to their decompositions. */
+  supports(node: Node): boolean
+  compile(graph: Graph, options: Options, context: CompileContext): Promise<Executable>
+  /** Frees what all its executables share. */
+  dispose?(): Promise<void>
+}

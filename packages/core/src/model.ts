@@ -1,0 +1,24 @@
+import type { Graph } from './graph.js'
+import type { Checkpoint } from './source.js'
+
+/** Graphs by their role: `{ model }` for an encoder; a decoder has more. */
+export type Graphs = Readonly<Record<string, Graph>>
+
+export interface BuildOptions {
+  /** What stands on top of the base: `'base'`, `'masked-lm'`, `'question-answering'`, … */
+  readonly head: string
+}
+
+/** A family of architectures: emits the graph of a checkpoint. */
+export interface Model<Name extends string = string> {
+  readonly kind: 'model'
+  readonly version: 'v1'
+  /** The `model_type` of the configs it reads. */
+  readonly name: Name
+  readonly heads: readonly string[]
+  /**
+   * @throws NoSuchHeadError
+   * @throws WeightMismatchError when config and weights disagree.
+   */
+  build(checkpoint: Checkpoint, options: BuildOptions): Promise<Graphs>
+}

@@ -1,0 +1,84 @@
+import type { Backend } from './backend.js'
+import type { Compressor } from './compressor.js'
+import { DuplicatePluginError } from './errors/duplicate-plugin-error.js'
+import { InvalidPluginError } from './errors/invalid-plugin-error.js'
+import type { Model } from './model.js'
+import type { Source } from './source.js'
+import type { Task } from './task.js'
+
+/** Whatever `createRuntime` takes. */
+export type Plugin = Backend | Compressor | Model | Source | Task
+
+/** The functions each kind must have. */
+const members: Record<Plugin['kind'], readonly string[]> = {
+  backend: ['probe', 'supports', 'compile'],
+  compressor: ['pass'],
+  model: ['build'],
+  source: ['open'],
+  task: ['create'],
+}
+
+/**
+ * Checks a plugin when it is added, so that a mistake shows there and not in the middle of a run.
+ * @throws InvalidPluginError
+ */
+function checkPlugin(plugin: unknown, position: number): asserts plugin is Plugin {
+  const where = `The plugin at position ${position}`
+  if (typeof plugin !== 'object' || plugin === null) {
+    const problem = typeof plugin === 'function' ? 'is a function' : `is ${plugin === null ? 'null' : typeof plugin}`
+    throw new InvalidPluginError({ plugin: where, problem, remedy: 'Call the factory: plugins: [bert()], not [bert]' })
+  }
+  const { kind, name, version } = plugin as Partial<Plugin>
+  const required = kind === undefined ? undefined : members[kind]
+  if (required === undefined || typeof name !== 'string' || name === '') {
+    throw new InvalidPluginError({
+      plugin: where,
+      problem: `has ${required === undefined ? `the unknown kind '${String(kind)}'` : 'no name'}`,
+      remedy: `Give it a name and one of the kinds ${Object.keys(members).join(', ')}`,
+    })
+  }
+  const label = `The ${kind} '${name}'`
+  if (version !== 'v1') {
+    throw new InvalidPluginError({
+      plugin: label,
+      problem: `keeps contract '${String(version)}', and this runtime reads 'v1'`,
+      remedy: 'Install versions of the plugin and of @tenon/core that belong together',
+    })
+  }
+  const missing = required.filter((member) => typeof (plugin as unknown as Record<string, unknown>)[member] !== 'function')
+  if (missing.length > 0) {
+    throw new InvalidPluginError({ plugin: label, problem: `lacks ${missing.map((member) => `${member}()`).join(', ')}`, remedy: `See the ${kind} contract in @tenon/core` })
+  }
+}
+
+/** The plugins, by kind and in the order they were passed. */
+export interface PluginTable {
+  readonly backends: readonly Backend[]
+  readonly compressors: readonly Compressor[]
+  readonly models: readonly Model[]
+  readonly sources: readonly Source[]
+  readonly tasks: readonly Task[]
+}
+
+/**
+ * @throws InvalidPluginError
+ * @throws DuplicatePluginError when two of a kind share a name.
+ */
+export function tabulate(plugins: readonly unknown[]): PluginTable {
+  const seen = new Set<string>()
+  const checked = plugins.map((plugin, position): Plugin => {
+    checkPlugin(plugin, position)
+    const key = `${plugin.kind} ${plugin.name}`
+    if (seen.has(key)) throw new DuplicatePluginError(plugin)
+    seen.add(key)
+    return plugin
+  })
+  const ofKind = <K extends Plugin['kind']>(kind: K) => checked.filter((plugin): plugin is Extract<Plugin, { kind: K }> => plugin.kind === kind)
+  return {
+    backends: ofKind('backend'),
+    compressors: ofKind('compressor'),
+    models: ofKind('model'),
+    sources: ofKind('source'),
+    tasks: ofKind('task'),
+  }
+}

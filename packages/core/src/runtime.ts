@@ -1,0 +1,198 @@
+import type { Backend } from './backend.js'
+import { BackendUnavailableError } from './errors/backend-unavailable-error.js'
+import { DisposedError } from './errors/disposed-error.js'
+import { InvalidInputError } from './errors/invalid-input-error.js'
+import { ModelNotFoundError } from './errors/model-not-found-error.js'
+import { NoSuchBackendError } from './errors/no-such-backend-error.js'
+import { NoSuchCompressorError } from './errors/no-such-compressor-error.js'
+import { NoSuchFamilyError } from './errors/no-such-family-error.js'
+import { NoSuchTaskError } from './errors/no-such-task-error.js'
+import { throwIfAborted } from './errors/aborted-error.js'
+import type { Emit, TenonEvent } from './events.js'
+import type { Graph } from './graph.js'
+import { tabulate, type PluginTable } from './plugin.js'
+import type { Disposal, Plugins, RequestFor, RunnerFor, TaskName, Unique } from './runtime-types.js'
+import { Scope } from './scope.js'
+import type { Checkpoint } from './source.js'
+import type { OpenedModel, Runner, TaskContext } from './task.js'
+
+/** The plugins, joined. */
+export interface Runtime<P extends Plugins = Plugins> extends AsyncDisposable {
+  /**
+   * Makes a task's runner: opens the model, builds its graphs, compiles them. Free it with its `dispose`, or with the runtime.
+   * @throws NoSuchTaskError, ModelNotFoundError, NoSuchFamilyError, WeightMismatchError, BackendUnavailableError, AbortedError
+   */
+  task<Name extends TaskName<P>>(name: Name, request: RequestFor<P, Name>): Promise<RunnerFor<P, Name>>
+  /** Listens to what the libraries tell; returns how to stop. */
+  on<T extends TenonEvent['type']>(type: T, listener: (event: Extract<TenonEvent, { type: T }>) => void): () => void
+  readonly plugins: PluginTable
+  /** Frees every runner and backend. */
+  dispose(): Promise<void>
+}
+
+/** What `task` was asked, as JavaScript callers may have written it: its options are not yet told apart. */
+type Request = Readonly<Record<string, unknown>>
+type Choice = string | ({ readonly name: string } & Readonly<Record<string, unknown>>)
+
+/**
+ * Joins plugins. The tuple of plugins is the only generic: tasks, backends and options that were not passed do
+ * not compile, and are coded errors at run time.
+ * @example
+ * await using runtime = createRuntime({ plugins: [files(), onnx(), bert(), embedding()] })
+ * const embed = await runtime.task('embedding', { model: './all-MiniLM-L6-v2' })
+ * const vector = await embed('a sentence')
+ * @throws InvalidPluginError
+ * @throws DuplicatePluginError
+ */
+export function createRuntime<const P extends Plugins>(options: { readonly plugins: P } & { readonly plugins: Unique<P> }): Runtime<P> {
+  const plugins = tabulate(options.plugins)
+  const listeners = new Set<{ type: string; listener: (event: never) => void }>()
+  const live = new Scope()
+  const runners = new Set<Scope>()
+  let disposed = false
+
+  const emit: Emit = (event) => {
+    for (const { type, listener } of listeners) if (type === event.type) listener(event as never)
+  }
+
+  async function task(name: string, request: Request): Promise<Runner & Disposal> {
+    if (disposed) throw new DisposedError({ what: 'runtime' })
+    const { model, backend, compress, signal, ...taskOptions } = request as Request & { signal?: AbortSignal }
+    throwIfAborted(signal)
+    const plugin = plugins.tasks.find((candidate) => candidate.name === name)
+    if (plugin === undefined) throw new NoSuchTaskError({ name, available: plugins.tasks.map((candidate) => candidate.name) })
+
+    const scope = new Scope()
+    runners.add(scope)
+    const context: TaskContext = {
+      emit,
+      ...(signal && { signal }),
+      open: async (head) => {
+        const opened = await timed(emit, 'open', () => openModel(plugins, referenceOf(model), head, compress as Choice | undefined, { emit, signal }))
+        scope.defer(() => opened.checkpoint[Symbol.asyncDispose]())
+        return opened
+      },
+      compile: async (graph) => {
+        const executable = await timed(emit, 'compile', () => compileOn(plugins, backend as Choice | undefined, graph, { emit, signal }))
+        scope.defer(() => executable[Symbol.asyncDispose]())
+        return executable
+      },
+      task: async <R extends Runner>(other: string, overrides: Request = {}) => {
+        const inner = await task(other, { model, backend, compress, signal, ...overrides })
+        scope.defer(() => inner.dispose())
+        return inner as Runner as R
+      },
+      defer: (free) => scope.defer(free),
+    }
+    const dispose = async () => {
+      runners.delete(scope)
+      await scope.dispose()
+    }
+    try {
+      const runner = await plugin.create(context, taskOptions as never)
+      if (disposed) throw new DisposedError({ what: 'runtime' })
+      return Object.assign(runner, { dispose, [Symbol.asyncDispose]: dispose })
+    } catch (error) {
+      await dispose()
+      throw error
+    }
+  }
+
+  for (const backend of plugins.backends) live.defer(() => backend.dispose?.())
+  live.defer(async () => {
+    for (const scope of [...runners]) await scope.dispose()
+  })
+  const dispose = () => {
+    disposed = true
+    return live.dispose()
+  }
+  return {
+    task: task as unknown as Runtime<P>['task'],
+    on(type, listener) {
+      const entry = { type, listener }
+      listeners.add(entry)
+      return () => void listeners.delete(entry)
+    },
+    plugins,
+    dispose,
+    [Symbol.asyncDispose]: dispose,
+  }
+}
+
+interface Working {
+  readonly emit: Emit
+  readonly signal: AbortSignal | undefined
+}
+
+/** `exactOptionalPropertyTypes`: a context has a signal or has none. */
+const contextOf = ({ emit, signal }: Working) => ({ emit, ...(signal && { signal }) })
+
+async function timed<T>(emit: Emit, name: string, work: () => Promise<T>): Promise<T> {
+  const start = performance.now()
+  const result = await work()
+  emit({ type: 'timing', name, milliseconds: performance.now() - start })
+  return result
+}
+
+function referenceOf(model: unknown): string {
+  if (model instanceof URL) return model.href
+  if (typeof model === 'string' && model !== '') return model
+  throw new InvalidInputError({ what: "the option 'model'", problem: `is ${model === '' ? 'empty' : typeof model}`, remedy: 'pass a folder, a package name or a file: URL' })
+}
+
+async function openCheckpoint(plugins: PluginTable, reference: string, working: Working): Promise<Checkpoint> {
+  const looked: { source: string; reason: string }[] = []
+  for (const source of plugins.sources) {
+    throwIfAborted(working.signal)
+    const found = await source.open(reference, contextOf(working))
+    if (!('notFound' in found)) return found
+    looked.push({ source: source.name, reason: found.notFound })
+  }
+  throw new ModelNotFoundError({ reference, looked })
+}
+
+async function openModel(plugins: PluginTable, reference: string, head: string, compress: Choice | undefined, working: Working): Promise<OpenedModel> {
+  const compressor = compress === undefined ? undefined : choose(plugins.compressors, compress, NoSuchCompressorError)
+  const checkpoint = await openCheckpoint(plugins, reference, working)
+  try {
+    const modelType = checkpoint.config.model_type
+    const family = plugins.models.find((model) => model.name === modelType)
+    if (family === undefined) throw new NoSuchFamilyError({ reference, modelType, available: plugins.models.map((model) => model.name) })
+    // Nobody waits for the tokenizer to start building, nor the other way round.
+    const [tokenizer, built] = await Promise.all([checkpoint.tokenizer(), family.build(checkpoint, { head })])
+    const pass = compressor?.plugin.pass(compressor.options as never)
+    const graphs = pass === undefined ? built : Object.fromEntries(Object.entries(built).map(([role, graph]) => [role, pass.apply(graph)]))
+    return { checkpoint, graphs, tokenizer }
+  } catch (error) {
+    await checkpoint[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+async function compileOn(plugins: PluginTable, wanted: Choice | undefined, graph: Graph, working: Working) {
+  throwIfAborted(working.signal)
+  const { plugin, options } = wanted === undefined ? { plugin: await firstAvailable(plugins.backends), options: {} } : choose(plugins.backends, wanted, NoSuchBackendError)
+  return plugin.compile(graph, options as never, contextOf(working))
+}
+
+async function firstAvailable(backends: readonly Backend[]): Promise<Backend> {
+  const reasons: string[] = []
+  for (const backend of backends) {
+    if (backends.length === 1) return backend // its own error says more than a probe's
+    const probe = await backend.probe()
+    if (probe.available) return backend
+    reasons.push(`${backend.name}: ${probe.reason}`)
+  }
+  throw new BackendUnavailableError({
+    backend: backends.map((backend) => backend.name).join(', ') || 'any',
+    reason: reasons.join('; ') || 'no backend plugin was passed',
+    remedy: backends.length === 0 ? 'Pass a backend, such as onnx() from @tenon/backend-onnx' : 'Follow one of the remedies above',
+  })
+}
+
+function choose<T extends { readonly name: string }>(plugins: readonly T[], choice: Choice, NoSuch: new (fields: { name: string; available: readonly string[] }) => Error): { plugin: T; options: object } {
+  const { name, ...options } = typeof choice === 'string' ? { name: choice } : choice
+  const plugin = plugins.find((candidate) => candidate.name === name)
+  if (plugin === undefined) throw new NoSuch({ name, available: plugins.map((candidate) => candidate.name) })
+  return { plugin, options }
+}

@@ -1,0 +1,43 @@
+import type { Executable } from './backend.js'
+import type { Emit } from './events.js'
+import type { Graph } from './graph.js'
+import type { Graphs } from './model.js'
+import type { Checkpoint } from './source.js'
+import type { Tokenizer } from './tokenizer.js'
+
+/** A task's model, opened, with the graphs of one head after the user's compressor. */
+export interface OpenedModel {
+  readonly checkpoint: Checkpoint
+  readonly graphs: Graphs
+  readonly tokenizer: Tokenizer
+}
+
+/** What the runtime lends a task. Whatever is got through it is freed with the task's runner. */
+export interface TaskContext {
+  readonly emit: Emit
+  /** Aborts the creation of the task. Runs take a signal of their own. */
+  readonly signal?: AbortSignal
+  /** Opens the model the user named, with this head. */
+  open(head: string): Promise<OpenedModel>
+  /** Compiles on the backend the user chose. */
+  compile(graph: Graph): Promise<Executable>
+  /**
+   * Another task of the same runtime, on the same model and backend unless `options` say otherwise.
+   * @throws NoSuchTaskError when its plugin was not passed.
+   */
+  task<R extends Runner = Runner>(name: string, options?: Readonly<Record<string, unknown>>): Promise<R>
+  /** Registers what else is to be freed, last first. */
+  defer(free: () => void | PromiseLike<void>): void
+}
+
+/** What a task makes: a function, with whatever methods it needs. The runtime adds `dispose`. */
+export type Runner = (...inputs: never[]) => unknown
+
+/** Something users do with models: one factory, one function back. */
+export interface Task<Name extends string = string, Options extends object = never, R extends Runner = Runner> {
+  readonly kind: 'task'
+  readonly version: 'v1'
+  /** The hub's name for it where there is one. */
+  readonly name: Name
+  create(context: TaskContext, options: Options): Promise<R>
+}

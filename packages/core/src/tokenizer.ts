@@ -1,0 +1,53 @@
+/** A text as a model reads it. */
+export interface Encoding {
+  readonly ids: readonly number[]
+  /** 0 for the first text, 1 for the second of a pair. */
+  readonly typeIds: readonly number[]
+  /** 1 where the tokenizer added a token that is not in the text. */
+  readonly specialTokensMask: readonly number[]
+  readonly tokens: readonly string[]
+  /**
+   * `[start, end)` of each token in the text it came from, as indices of UTF-16 units, so that
+   * `text.slice(start, end)` is the token's source. `[0, 0]` for special tokens.
+   */
+  readonly offsets: readonly (readonly [number, number])[]
+  /** Which text each token came from, 0 or 1; `null` for special tokens. */
+  readonly sequenceIds: readonly (0 | 1 | null)[]
+  /** The windows that follow where the text was longer than `maxLength`. */
+  readonly overflowing: readonly Encoding[]
+}
+
+export interface EncodeOptions {
+  /** Default true. */
+  readonly addSpecialTokens?: boolean
+  /** Longest encoding, special tokens included. Default: no limit, whatever the tokenizer file says. */
+  readonly maxLength?: number
+  /** Tokens that consecutive windows share. Default 0. */
+  readonly stride?: number
+  /** Which text of a pair is cut. Default `'longest-first'`. */
+  readonly truncate?: 'longest-first' | 'only-first' | 'only-second'
+}
+
+export type TextOrPair = string | readonly [string, string]
+
+/** Text to ids and back. Lone surrogates are read as U+FFFD; offsets still hold. */
+export interface Tokenizer {
+  readonly vocabularySize: number
+  encode(text: TextOrPair, options?: EncodeOptions): Promise<Encoding>
+  encodeBatch(texts: readonly TextOrPair[], options?: EncodeOptions): Promise<Encoding[]>
+  decode(ids: readonly number[], options?: { readonly skipSpecialTokens?: boolean }): Promise<string>
+  idOf(token: string): number | undefined
+  tokenOf(id: number): string | undefined
+  /** The special tokens the files name. */
+  readonly special: {
+    readonly pad?: string
+    readonly cls?: string
+    readonly sep?: string
+    readonly mask?: string
+    readonly unk?: string
+    readonly bos?: string
+    readonly eos?: string
+  }
+  /** The longest input the files allow, in tokens, or `undefined`. */
+  readonly maxLength: number | undefined
+}

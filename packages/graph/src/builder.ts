@@ -1,0 +1,145 @@
+import { InvalidGraphError, type Attribute, type Constant, type DataType, type Dimension, type Graph, type Node } from '@tenon/core'
+import { checkCall, filled } from './call.js'
+import { canonical } from './dimension.js'
+import { elementsOf } from './elements.js'
+import { Value, type Emitter, type OpDefinition, type ValueType } from './op.js'
+
+interface PendingNode {
+  readonly op: string
+  readonly inputs: readonly (Value | undefined)[]
+  readonly outputs: readonly Value[]
+  readonly attributes: Readonly<Record<string, Attribute>>
+}
+
+/**
+ * Builds a graph by calling operators on values. Types and shapes are inferred as nodes are emitted, so a mistake
+ * throws where it is made.
+ * @example
+ * const builder = new GraphBuilder('half')
+ * const x = builder.input('x', 'float32', ['batch', 8])
+ * builder.output('y', Mul(x, scalar(x, 0.5)))
+ * const graph = builder.build()
+ */
+export class GraphBuilder implements Emitter {
+  readonly #nodes: PendingNode[] = []
+  readonly #inputs: Value[] = []
+  readonly #outputs = new Map<string, Value>()
+  readonly #constants = new Map<Value, Constant>()
+  readonly #literals = new Map<string, Value>()
+  readonly #used = new Set<string>()
+  readonly #reserved: ReadonlySet<string>
+  readonly #counters = new Map<string, number>()
+
+  /** `reserved` names are not given to new values: those a rewritten graph already uses. */
+  constructor(readonly name: string, reserved: Iterable<string> = []) {
+    this.#reserved = new Set(reserved)
+  }
+
+  input(name: string, dtype: DataType, shape: readonly Dimension[]): Value {
+    const value = new Value(this, this.#claim(name), { dtype, shape: shape.map(canonical) })
+    this.#inputs.push(value)
+    return value
+  }
+
+  /** Adds a weight or a literal. The name is kept; without one, equal literals are added once. */
+  constant(constant: Constant, name?: string): Value {
+    const key = name === undefined && constant.inline !== undefined && constant.byteLength <= 256 ? `${constant.dtype}[${constant.shape.join()}]${constant.inline.join()}` : undefined
+    const known = key === undefined ? undefined : this.#literals.get(key)
+    if (known !== undefined) return known
+    const type: ValueType = { dtype: constant.dtype, shape: constant.shape, elements: elementsOf(constant) }
+    const value = new Value(this, name === undefined ? this.#fresh('constant') : this.#claim(name), type)
+    this.#constants.set(value, constant)
+    if (key !== undefined) this.#literals.set(key, value)
+    return value
+  }
+
+  /** The constant behind a value, if it is one. */
+  constantOf(value: Value): Constant | undefined {
+    return this.#constants.get(value)
+  }
+
+  emit(definition: OpDefinition, inputs: readonly (Value | undefined)[], attributes: Readonly<Record<string, Attribute | undefined>> = {}, outputs = 1): readonly Value[] {
+    return this.emitNamed(definition, inputs, attributes, Array.from({ length: outputs }, () => undefined))
+  }
+
+  /** As `emit`, with names for the outputs where they matter. An `''` marks an output that is not wanted. */
+  emitNamed(definition: OpDefinition, inputs: readonly (Value | undefined)[], given: Readonly<Record<string, Attribute | undefined>>, names: readonly (string | undefined)[]): readonly Value[] {
+    const attributes = Object.fromEntries(Object.entries(given).filter((entry): entry is [string, Attribute] => entry[1] !== undefined))
+    const trimmed = inputs.slice(0, inputs.findLastIndex((input) => input !== undefined) + 1)
+    checkCall(this.name, definition, trimmed, attributes)
+    const inferred = definition.infer(trimmed as never, filled(definition, attributes) as never, { op: definition.op, outputs: names.length })
+    const types = Array.isArray(inferred) ? (inferred as readonly ValueType[]) : [inferred as ValueType]
+    const values = names.map((name, index) => {
+      const type = types[index]
+      if (type === undefined) throw new InvalidGraphError({ graph: this.name, problem: `${definition.op} has no output ${index}` })
+      return new Value(this, name === '' ? '' : name === undefined ? this.#fresh(definition.op.split('::').at(-1)!) : this.#claim(name), type)
+    })
+    this.#nodes.push({ op: definition.op, inputs: trimmed, outputs: values, attributes })
+    return values
+  }
+
+  /** Makes a value an output of the graph, under this name. */
+  output(name: string, value: Value): void {
+    if (this.#outputs.has(name)) throw new InvalidGraphError({ graph: this.name, problem: `two outputs are named '${name}'` })
+    this.#outputs.set(name, value)
+  }
+
+  /** Freezes what the outputs depend on; what nothing uses is left out. */
+  build(): Graph {
+    const needed = new Set<Value>(this.#outputs.values())
+    const nodes = this.#nodes.toReversed().filter((node) => {
+      if (!node.outputs.some((output) => needed.has(output))) return false
+      for (const input of node.inputs) if (input !== undefined) needed.add(input)
+      return true
+    }).toReversed()
+    const renames = this.#renameOutputs(needed)
+    const nameOf = (value: Value | undefined) => (value === undefined ? '' : renames.get(value) ?? value.name)
+    const built = nodes.map((node): Node => ({
+      op: node.op,
+      inputs: Object.freeze(node.inputs.map(nameOf)),
+      outputs: Object.freeze(node.outputs.map(nameOf)),
+      attributes: Object.freeze(node.attributes),
+    }))
+    // An output that is an input, a constant or another output as well needs a node that makes it under its own name.
+    for (const [name, value] of this.#outputs) {
+      if (nameOf(value) !== name) built.push({ op: 'Identity', inputs: [nameOf(value)], outputs: [name], attributes: {} })
+    }
+    const info = (name: string, { dtype, shape }: ValueType) => Object.freeze({ name, dtype, shape: Object.freeze([...shape]) })
+    return Object.freeze({
+      name: this.name,
+      inputs: Object.freeze(this.#inputs.map((value) => info(value.name, value))),
+      outputs: Object.freeze([...this.#outputs].map(([name, value]) => info(name, value))),
+      nodes: Object.freeze(built.map((node) => Object.freeze(node))),
+      constants: new Map([...this.#constants].filter(([value]) => needed.has(value)).map(([value, constant]) => [nameOf(value), constant])),
+    })
+  }
+
+  /** A value made by a node takes the name of the first output it is. */
+  #renameOutputs(needed: ReadonlySet<Value>): Map<Value, string> {
+    const renames = new Map<Value, string>()
+    const taken = new Map([...needed].map((value) => [value.name, value]))
+    for (const [name, value] of this.#outputs) {
+      if (this.#constants.has(value) || this.#inputs.includes(value) || renames.has(value)) continue
+      const holder = taken.get(name)
+      if (holder !== undefined && holder !== value) renames.set(holder, this.#fresh(name))
+      renames.set(value, name)
+    }
+    return renames
+  }
+
+  #claim(name: string): string {
+    if (name === '') throw new InvalidGraphError({ graph: this.name, problem: 'a value has an empty name' })
+    if (this.#used.has(name)) throw new InvalidGraphError({ graph: this.name, problem: `two values are named '${name}'` })
+    this.#used.add(name)
+    return name
+  }
+
+  #fresh(stem: string): string {
+    for (let count = this.#counters.get(stem) ?? 0; ; count++) {
+      const name = `${stem}_${count}`
+      if (this.#used.has(name) || this.#reserved.has(name)) continue
+      this.#counters.set(stem, count + 1)
+      return this.#claim(name)
+    }
+  }
+}

@@ -1,0 +1,44 @@
+import { InvalidGraphError, type Attribute } from '@tenon/core'
+import type { AttributeSpec, OpDefinition } from './op.js'
+
+/** The attributes with the definition's defaults filled in. */
+export function filled(definition: OpDefinition, attributes: Readonly<Record<string, Attribute>>): Record<string, Attribute> {
+  const defaults = Object.entries(definition.attributes).flatMap(([name, spec]) => ('default' in spec && spec.default !== undefined ? [[name, spec.default] as const] : []))
+  return { ...Object.fromEntries(defaults), ...attributes }
+}
+
+const isType: Record<AttributeSpec['type'], (value: Attribute) => boolean> = {
+  int: (value) => Number.isSafeInteger(value),
+  float: (value) => typeof value === 'number',
+  string: (value) => typeof value === 'string',
+  dtype: (value) => typeof value === 'string',
+  ints: (value) => Array.isArray(value) && value.every((item) => Number.isSafeInteger(item)),
+  floats: (value) => Array.isArray(value) && value.every((item) => typeof item === 'number'),
+  tensor: (value) => typeof value === 'object' && 'bytes' in value,
+}
+
+/**
+ * Whether inputs and attributes are what the definition takes, in number and kind.
+ * @throws InvalidGraphError
+ */
+export function checkCall(graph: string, definition: OpDefinition, inputs: readonly unknown[], attributes: Readonly<Record<string, Attribute>>): void {
+  const complain = (problem: string): never => {
+    throw new InvalidGraphError({ graph, problem: `${definition.op} ${problem}` })
+  }
+  const slots = definition.inputs
+  const variadic = slots.at(-1)?.startsWith('...') === true
+  if (inputs.length > slots.length && !variadic) complain(`takes at most ${slots.length} inputs (${slots.join(', ')}) and has ${inputs.length}`)
+  slots.forEach((slot, index) => {
+    const optional = slot.endsWith('?') || slot.startsWith('...')
+    if (!optional && inputs[index] === undefined) complain(`lacks its input '${slot}'`)
+  })
+  if (variadic && inputs.length < slots.length) complain('needs at least one input')
+  for (const [name, value] of Object.entries(attributes)) {
+    const spec = definition.attributes[name]
+    if (spec === undefined) complain(`has no attribute '${name}' (known: ${Object.keys(definition.attributes).join(', ') || 'none'})`)
+    else if (!isType[spec.type](value)) complain(`takes ${spec.type} as '${name}' and got ${JSON.stringify(value)}`)
+  }
+  for (const [name, spec] of Object.entries(definition.attributes)) {
+    if (spec.required && attributes[name] === undefined) complain(`lacks its attribute '${name}'`)
+  }
+}

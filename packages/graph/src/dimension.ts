@@ -1,0 +1,106 @@
+import type { Dimension } from '@tenon/core'
+
+/**
+ * Arithmetic on sizes that may be symbolic. A dimension is a polynomial with integer coefficients over symbols,
+ * kept in one canonical spelling (`'2*batch*sequence+1'`), so that equal sizes are equal strings and a shape
+ * stays plain data. What is no polynomial becomes a symbol of its own, such as `'floor(sequence/2)'`.
+ */
+type Polynomial = Map<string, number> // monomial ('batch*sequence', '' for the constant term) → coefficient
+
+function parse(dimension: Dimension): Polynomial {
+  if (typeof dimension === 'number') return new Map(dimension === 0 ? [] : [['', dimension]])
+  const terms: Polynomial = new Map()
+  for (const { sign, text } of splitTerms(dimension)) {
+    const factors = splitTop(text, '*')
+    const coefficient = factors.filter((factor) => /^\d+$/.test(factor)).reduce((product, factor) => product * Number(factor), sign)
+    add(terms, factors.filter((factor) => !/^\d+$/.test(factor)).toSorted().join('*'), coefficient)
+  }
+  return terms
+}
+
+/** Splits at a separator outside parentheses. */
+function splitTop(text: string, separator: string): string[] {
+  const parts = ['']
+  let depth = 0
+  for (const character of text) {
+    if (character === '(') depth++
+    if (character === ')') depth--
+    if (character === separator && depth === 0) parts.push('')
+    else parts[parts.length - 1] += character
+  }
+  return parts
+}
+
+function splitTerms(text: string): { sign: number; text: string }[] {
+  return splitTop(text, '+').flatMap((sum) => splitTop(sum, '-').map((part, index) => ({ sign: index === 0 ? 1 : -1, text: part }))).filter(({ text: part }) => part !== '')
+}
+
+/** `'batch*sequence'` → its symbols. */
+const symbolsOf = (monomial: string): string[] => (monomial === '' ? [] : splitTop(monomial, '*'))
+
+function add(terms: Polynomial, monomial: string, coefficient: number): void {
+  const sum = (terms.get(monomial) ?? 0) + coefficient
+  if (sum === 0) terms.delete(monomial)
+  else terms.set(monomial, sum)
+}
+
+function print(terms: Polynomial): Dimension {
+  if (terms.size === 0) return 0
+  if (terms.size === 1 && terms.has('')) return terms.get('')!
+  // The constant term comes last, as one writes it.
+  const ordered = [...terms].toSorted(([a], [b]) => (a === '' ? 1 : b === '' ? -1 : a < b ? -1 : 1))
+  const text = ordered.map(([monomial, coefficient]) => {
+    const size = Math.abs(coefficient)
+    const body = monomial === '' ? String(size) : size === 1 ? monomial : `${size}*${monomial}`
+    return `${coefficient < 0 ? '-' : '+'}${body}`
+  })
+  return text.join('').replace(/^\+/, '')
+}
+
+/** A dimension as somebody wrote it, in canonical spelling. */
+export const canonical = (dimension: Dimension): Dimension => print(parse(dimension))
+
+export function sum(a: Dimension, b: Dimension): Dimension {
+  if (typeof a === 'number' && typeof b === 'number') return a + b
+  const terms = parse(a)
+  for (const [monomial, coefficient] of parse(b)) add(terms, monomial, coefficient)
+  return print(terms)
+}
+
+export function product(a: Dimension, b: Dimension): Dimension {
+  if (typeof a === 'number' && typeof b === 'number') return a * b
+  const terms: Polynomial = new Map()
+  for (const [left, x] of parse(a)) {
+    for (const [right, y] of parse(b)) add(terms, [left, right].flatMap(symbolsOf).toSorted().join('*'), x * y)
+  }
+  return print(terms)
+}
+
+export const difference = (a: Dimension, b: Dimension): Dimension => sum(a, product(-1, b))
+
+/** The product of a shape's dimensions. */
+export const volume = (shape: readonly Dimension[]): Dimension => shape.reduce<Dimension>(product, 1)
+
+/** `a / b` where that is exact for every value of the symbols, otherwise a symbol that names the rounded quotient. */
+export function quotient(a: Dimension, b: Dimension): Dimension {
+  return exactQuotient(a, b) ?? (typeof a === 'number' && typeof b === 'number' ? Math.floor(a / b) : `floor((${a})/(${b}))`)
+}
+
+/** `a / b`, or `undefined` where `b` does not divide `a` term by term. */
+export function exactQuotient(a: Dimension, b: Dimension): Dimension | undefined {
+  const divisor = [...parse(b)]
+  if (divisor.length !== 1) return a === b && a !== 0 ? 1 : undefined
+  const [monomial, coefficient] = divisor[0]!
+  const result: Polynomial = new Map()
+  for (const [term, size] of parse(a)) {
+    const left = symbolsOf(term)
+    for (const symbol of symbolsOf(monomial)) {
+      const at = left.indexOf(symbol)
+      if (at < 0) return undefined
+      left.splice(at, 1)
+    }
+    if (size % coefficient !== 0) return undefined
+    add(result, left.join('*'), size / coefficient)
+  }
+  return print(result)
+}

@@ -1,0 +1,8 @@
+export { GraphBuilder } from './builder.js'
+export { canonical, difference, exactQuotient, product, quotient, sum, volume } from './dimension.js'
+export { integers, scalar } from './literals.js'
+export { defineOp, Value } from './op.js'
+export type { AttributesOf, AttributeSpec, AttributeTable, FilledAttributes, GradientRule, HostArray, InferContext, Op, OpDefinition, OpTable, Slots, ValueType } from './op.js'
+export { extend, inferTypes, rewrite, type Rule, type Visit } from './rewrite.js'
+export { axisIndex, broadcast, sameSize, sameType } from './shapes.js'
+export { verify } from './verify.js'

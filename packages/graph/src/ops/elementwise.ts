@@ -1,0 +1,148 @@
+import { TypeMismatchError, type DataType, type Dimension, type NumericType } from '@tenon/core'
+import { difference, product, quotient, sum } from '../dimension.js'
+import { scalar } from '../literals.js'
+import { defineOp, type Value, type ValueType } from '../op.js'
+import { broadcast, sameType } from '../shapes.js'
+import { map, zip } from './evaluate.js'
+
+const integers: ReadonlySet<DataType> = new Set(['int64', 'int32', 'int16', 'int8', 'uint64', 'uint32', 'uint16', 'uint8'])
+const isInteger = (dtype: DataType) => integers.has(dtype)
+
+const unary = <Name extends string>(op: Name, since: number, compute: (x: number) => number) =>
+  defineOp(op, { since, inputs: ['X'], infer: ([x]) => ({ dtype: x.dtype, shape: x.shape }), evaluate: ([x]) => map(x, compute) })
+
+/** Shape arithmetic keeps its elements where both sides know theirs and are as long, or one is a scalar. */
+function elementsOf(a: ValueType, b: ValueType, compute: ((a: Dimension, b: Dimension) => Dimension) | undefined): readonly Dimension[] | undefined {
+  const [left, right] = [a.elements, b.elements]
+  if (compute === undefined || left === undefined || right === undefined) return undefined
+  const pick = (elements: readonly Dimension[], index: number) => elements[elements.length === 1 ? 0 : index]!
+  return Array.from({ length: Math.max(left.length, right.length) }, (_, index) => compute(pick(left, index), pick(right, index)))
+}
+
+const arithmetic = <Name extends string>(op: Name, since: number, compute: (a: number, b: number, dtype: DataType) => number, onSizes?: (a: Dimension, b: Dimension) => Dimension) =>
+  defineOp(op, {
+    since,
+    inputs: ['A', 'B'],
+    infer: ([a, b]) => {
+      sameType(op, a, b)
+      return { dtype: a.dtype, shape: broadcast(op, a.shape, b.shape), elements: elementsOf(a, b, onSizes) }
+    },
+    evaluate: ([a, b]) => zip(a, b, (x, y) => compute(x, y, a.dtype)),
+  })
+
+const comparison = <Name extends string>(op: Name, since: number, compute: (a: number, b: number) => boolean) =>
+  defineOp(op, {
+    since,
+    inputs: ['A', 'B'],
+    infer: ([a, b]) => {
+      sameType(op, a, b)
+      return { dtype: 'bool', shape: broadcast(op, a.shape, b.shape) }
+    },
+    evaluate: ([a, b]) => zip(a, b, (x, y) => Number(compute(x, y)), 'bool'),
+  })
+
+const extremum = <Name extends string>(op: Name, compute: (a: number, b: number) => number) =>
+  defineOp(op, {
+    since: 13,
+    inputs: ['...data'],
+    infer: (inputs) => {
+      sameType(op, ...inputs)
+      return { dtype: inputs[0]!.dtype, shape: broadcast(op, ...inputs.map(({ shape }) => shape)) }
+    },
+    evaluate: ([a, b, ...rest]) => (a && b && rest.length === 0 ? zip(a, b, compute) : undefined),
+  })
+
+export const Add = arithmetic('Add', 14, (a, b) => a + b, sum)
+export const Sub = arithmetic('Sub', 14, (a, b) => a - b, difference)
+export const Mul = arithmetic('Mul', 14, (a, b) => a * b, product)
+/** Integers are truncated towards zero. */
+export const Div = arithmetic('Div', 14, (a, b, dtype) => (isInteger(dtype) ? Math.trunc(a / b) : a / b), quotient)
+export const Max = extremum('Max', Math.max)
+export const Min = extremum('Min', Math.min)
+
+export const Pow = defineOp('Pow', {
+  since: 15,
+  inputs: ['X', 'Y'],
+  infer: ([x, y]) => ({ dtype: x.dtype, shape: broadcast('Pow', x.shape, y.shape) }),
+  evaluate: ([x, y]) => zip(x, y, Math.pow),
+})
+
+export const Abs = unary('Abs', 13, Math.abs)
+export const Neg = unary('Neg', 13, (x) => -x)
+export const Sqrt = unary('Sqrt', 13, Math.sqrt)
+export const Reciprocal = unary('Reciprocal', 13, (x) => 1 / x)
+export const Exp = unary('Exp', 13, Math.exp)
+export const Log = unary('Log', 13, Math.log)
+export const Tanh = unary('Tanh', 13, Math.tanh)
+export const Sigmoid = unary('Sigmoid', 13, (x) => 1 / (1 + Math.exp(-x)))
+export const Relu = unary('Relu', 14, (x) => Math.max(0, x))
+export const Sin = unary('Sin', 7, Math.sin)
+export const Cos = unary('Cos', 7, Math.cos)
+export const Floor = unary('Floor', 13, Math.floor)
+
+/** Not folded: JavaScript has no error function, and a constant's is rarely taken. */
+export const Erf = defineOp('Erf', { since: 13, inputs: ['X'], infer: ([x]) => x })
+
+export const Equal = comparison('Equal', 19, (a, b) => a === b)
+export const Greater = comparison('Greater', 13, (a, b) => a > b)
+export const GreaterOrEqual = comparison('GreaterOrEqual', 16, (a, b) => a >= b)
+export const Less = comparison('Less', 13, (a, b) => a < b)
+export const LessOrEqual = comparison('LessOrEqual', 16, (a, b) => a <= b)
+export const And = comparison('And', 7, (a, b) => a === 1 && b === 1)
+export const Or = comparison('Or', 7, (a, b) => a === 1 || b === 1)
+export const Not = unary('Not', 1, (x) => 1 - x)
+
+export const Where = defineOp('Where', {
+  since: 16,
+  inputs: ['condition', 'X', 'Y'],
+  infer: ([condition, x, y]) => {
+    if (condition.dtype !== 'bool') throw new TypeMismatchError({ op: 'Where', expected: 'a bool condition', actual: condition.dtype })
+    sameType('Where', x, y)
+    return { dtype: x.dtype, shape: broadcast('Where', condition.shape, x.shape, y.shape) }
+  },
+})
+
+export const Clip = defineOp('Clip', {
+  since: 13,
+  inputs: ['X', 'min?', 'max?'],
+  infer: ([x]) => ({ dtype: x.dtype, shape: x.shape }),
+})
+
+export const Cast = defineOp('Cast', {
+  since: 19,
+  inputs: ['X'],
+  attributes: { to: { type: 'dtype', required: true } },
+  infer: ([x], { to }) => ({ dtype: to!, shape: x.shape, elements: isInteger(to!) ? x.elements : undefined }),
+  evaluate: ([x], { to }) => map(x, to === 'bool' ? (value) => Number(value !== 0) : isInteger(to!) ? Math.trunc : (value) => value, to as NumericType),
+})
+
+/** x · Φ(x), Φ the normal distribution's; `approximate: 'tanh'` is BERT's `gelu_new`. */
+export const Gelu = defineOp('Gelu', {
+  since: 20,
+  inputs: ['X'],
+  attributes: { approximate: { type: 'string', default: 'none' } },
+  infer: ([x]) => x,
+  decompose: ([x], { approximate }) => (approximate === 'tanh' ? tanhGelu(x) : erfGelu(x)),
+})
+
+function erfGelu(x: Value): Value {
+  const cumulative = Mul(Add(Erf(Mul(x, scalar(x, Math.SQRT1_2))), scalar(x, 1)), scalar(x, 0.5))
+  return Mul(x, cumulative)
+}
+
+/** Hendrycks and Gimpel 2016, equation 2. */
+function tanhGelu(x: Value): Value {
+  const cubed = Mul(Mul(Mul(x, x), x), scalar(x, 0.044715))
+  const cumulative = Mul(Add(Tanh(Mul(Add(x, cubed), scalar(x, Math.sqrt(2 / Math.PI)))), scalar(x, 1)), scalar(x, 0.5))
+  return Mul(x, cumulative)
+}
+
+/** x · σ(αx); SiLU where α is 1. */
+export const QuickGelu = defineOp('com.microsoft::QuickGelu', {
+  since: 1,
+  inputs: ['X'],
+  attributes: { alpha: { type: 'float', default: 1.702 } },
+  infer: ([x]) => x,
+  decompose: ([x], { alpha }) => Mul(x, Sigmoid(Mul(x, scalar(x, alpha)))),
+})
+

@@ -1,0 +1,79 @@
+import { ShapeMismatchError } from '@tenon/core'
+import { integers, scalar } from '../literals.js'
+import { defineOp, type ValueType } from '../op.js'
+import { axisIndex, broadcast, sameType } from '../shapes.js'
+import { Add, Div, Exp, Log, Mul, Reciprocal, Sqrt, Sub } from './elementwise.js'
+import { ReduceMax, ReduceMean, ReduceSum } from './reduction.js'
+
+const alongAxis = (op: string, x: ValueType, axis: number): ValueType => {
+  axisIndex(op, axis, x.shape.length)
+  return { dtype: x.dtype, shape: x.shape }
+}
+
+export const Softmax = defineOp('Softmax', {
+  since: 13,
+  inputs: ['input'],
+  attributes: { axis: { type: 'int', default: -1 } },
+  infer: ([x], { axis }) => alongAxis('Softmax', x, axis),
+  decompose: ([x], { axis }) => {
+    const over = integers(x, [axis])
+    const exponents = Exp(Sub(x, ReduceMax(x, over)))
+    return Div(exponents, ReduceSum(exponents, over))
+  },
+})
+
+export const LogSoftmax = defineOp('LogSoftmax', {
+  since: 13,
+  inputs: ['input'],
+  attributes: { axis: { type: 'int', default: -1 } },
+  infer: ([x], { axis }) => alongAxis('LogSoftmax', x, axis),
+  decompose: ([x], { axis }) => {
+    const over = integers(x, [axis])
+    const shifted = Sub(x, ReduceMax(x, over))
+    return Sub(shifted, Log(ReduceSum(Exp(shifted), over)))
+  },
+})
+
+/** Over the dimensions from `axis` on; the further outputs are the mean and the inverse standard deviation. */
+export const LayerNormalization = defineOp('LayerNormalization', {
+  since: 17,
+  inputs: ['X', 'Scale', 'B?'],
+  outputs: ['Y', 'Mean?', 'InvStdDev?'],
+  attributes: { axis: { type: 'int', default: -1 }, epsilon: { type: 'float', default: 1e-5 }, stash_type: { type: 'int', default: 1 } },
+  infer: ([x, scale, bias], { axis }, { outputs }) => {
+    sameType('LayerNormalization', x, scale, bias)
+    const at = axisIndex('LayerNormalization', axis, x.shape.length)
+    for (const parameter of [scale, bias]) if (parameter) broadcast('LayerNormalization', x.shape.slice(at), parameter.shape)
+    const statistics: ValueType = { dtype: 'float32', shape: x.shape.map((size, index) => (index < at ? size : 1)) }
+    return [{ dtype: x.dtype, shape: x.shape }, statistics, statistics].slice(0, outputs)
+  },
+  decompose: ([x, scale, bias], { axis, epsilon }, { outputs }) => {
+    const rank = x.shape.length
+    const over = integers(x, Array.from({ length: axis < 0 ? -axis : rank - axis }, (_, index) => index - (axis < 0 ? -axis : rank - axis)))
+    const mean = ReduceMean(x, over)
+    const centred = Sub(x, mean)
+    const inverse = Reciprocal(Sqrt(Add(ReduceMean(Mul(centred, centred), over), scalar(x, epsilon))))
+    const scaled = Mul(Mul(centred, inverse), scale)
+    return [bias === undefined ? scaled : Add(scaled, bias), mean, inverse].slice(0, outputs)
+  },
+})
+
+/** LayerNormalization(input + skip + bias); the fourth output is the sum. */
+export const SkipLayerNormalization = defineOp('com.microsoft::SkipLayerNormalization', {
+  since: 1,
+  inputs: ['input', 'skip', 'gamma', 'beta?', 'bias?'],
+  outputs: ['output', 'mean?', 'inv_std_var?', 'input_skip_bias_sum?'],
+  attributes: { epsilon: { type: 'float', default: 1e-12 } },
+  infer: ([x, skip, gamma, beta, bias], _, { outputs }) => {
+    sameType('SkipLayerNormalization', x, skip, gamma, beta, bias)
+    if (gamma.shape.at(-1) !== x.shape.at(-1)) throw new ShapeMismatchError({ op: 'SkipLayerNormalization', expected: [x.shape.at(-1)!], actual: gamma.shape })
+    const statistics: ValueType = { dtype: 'float32', shape: [...x.shape.slice(0, -1), 1] }
+    return [x, statistics, statistics, x].slice(0, outputs).map(({ dtype, shape }) => ({ dtype, shape }))
+  },
+  decompose: ([x, skip, gamma, beta, bias], { epsilon }, { outputs }) => {
+    const added = Add(x, skip)
+    const total = bias === undefined ? added : Add(added, bias)
+    const normalized = x.builder.emit(LayerNormalization as never, [total, gamma, beta], { epsilon }, Math.min(outputs, 3))
+    return outputs < 4 ? normalized : [...normalized, total]
+  },
+})

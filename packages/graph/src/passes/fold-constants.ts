@@ -1,0 +1,45 @@
+import { inlineConstant, viewAs, type Constant, type Pass } from '@tenon/core'
+import { filled } from '../call.js'
+import type { HostArray, OpTable, ValueType } from '../op.js'
+import { standardOps } from '../ops/index.js'
+import { rewrite, type Visit } from '../rewrite.js'
+
+/** Folding must not swell a graph: larger results stay computed at run time. In bytes. */
+const LARGEST = 64 * 1024
+
+/**
+ * Computes what can be known ahead: nodes whose inputs are constants at hand, and sizes that shape inference
+ * found to be plain numbers. Weights in files are left where they lie.
+ */
+export function foldConstants(ops: OpTable = standardOps): Pass {
+  return {
+    name: 'fold constants',
+    apply: (graph) =>
+      rewrite(graph, ops, (visit) => {
+        if (visit.node.outputs.length !== 1) return undefined
+        const folded = knownSize(visit) ?? evaluated(visit)
+        return folded && visit.builder.constant(folded)
+      }),
+  }
+}
+
+/** Sizes computed from shapes, where those are numbers. */
+function knownSize({ node, definition, inputs }: Visit): Constant | undefined {
+  const inferred = definition.infer(inputs as never, filled(definition, node.attributes) as never, { op: node.op, outputs: 1 })
+  const { dtype, shape, elements } = (Array.isArray(inferred) ? inferred[0] : inferred) as ValueType
+  if (dtype !== 'int64' || elements === undefined || elements.some((size) => typeof size !== 'number')) return undefined
+  return inlineConstant('int64', shape as readonly number[], BigInt64Array.from(elements as readonly number[], BigInt))
+}
+
+function evaluated({ node, definition, inputs, builder }: Visit): Constant | undefined {
+  if (definition.evaluate === undefined || inputs.length === 0) return undefined
+  const arrays: (HostArray | undefined)[] = []
+  for (const input of inputs) {
+    const constant = input && builder.constantOf(input)
+    if (input !== undefined && (constant?.inline === undefined || constant.byteLength > LARGEST)) return undefined
+    arrays.push(constant && { dtype: constant.dtype, shape: constant.shape, values: viewAs(constant.dtype, constant.inline!) })
+  }
+  const result = definition.evaluate(arrays as never, filled(definition, node.attributes) as never)
+  if (result === undefined || result.values.byteLength > LARGEST) return undefined
+  return inlineConstant(result.dtype, result.shape, result.values)
+}

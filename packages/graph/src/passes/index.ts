@@ -1,0 +1,2 @@
+export { foldConstants } from './fold-constants.js'
+export { lower } from './lower.js'

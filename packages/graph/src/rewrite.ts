@@ -1,0 +1,65 @@
+import { InvalidGraphError, type Graph, type Node } from '@tenon/core'
+import { GraphBuilder } from './builder.js'
+import type { OpDefinition, OpTable, Value } from './op.js'
+
+/** A node of the graph being rewritten, with its inputs as values of the new one. */
+export interface Visit {
+  readonly node: Node
+  readonly definition: OpDefinition
+  readonly inputs: readonly (Value | undefined)[]
+  readonly builder: GraphBuilder
+}
+
+/** What stands in for the node's outputs, in their order; `undefined` keeps the node as it is. */
+export type Rule = (visit: Visit) => Value | readonly Value[] | undefined
+
+/**
+ * Replays a graph through a builder, node by node, asking the rule for each what to put in its place. Types and
+ * shapes are inferred anew on the way. Returns the same object where the rule changed nothing.
+ * @throws InvalidGraphError where the graph names an unknown op or value.
+ */
+export function rewrite(graph: Graph, ops: OpTable, rule: Rule): Graph {
+  const { builder, changed } = replay(graph, ops, rule)
+  return changed ? builder.build() : graph
+}
+
+/** The types of all values of a graph, by name. */
+export function inferTypes(graph: Graph, ops: OpTable): ReadonlyMap<string, Value> {
+  return replay(graph, ops, () => undefined).values
+}
+
+/** Opens a graph for growing: its values, and the builder that holds a copy of it, outputs not yet declared. */
+export function extend(graph: Graph, ops: OpTable): { readonly builder: GraphBuilder; readonly values: ReadonlyMap<string, Value> } {
+  return replay({ ...graph, outputs: [] }, ops, () => undefined)
+}
+
+function replay(graph: Graph, ops: OpTable, rule: Rule) {
+  const builder = new GraphBuilder(graph.name, [...graph.constants.keys(), ...graph.nodes.flatMap((node) => node.outputs), ...graph.outputs.map((output) => output.name)])
+  const values = new Map<string, Value>()
+  for (const { name, dtype, shape } of graph.inputs) values.set(name, builder.input(name, dtype, shape))
+  for (const [name, constant] of graph.constants) values.set(name, builder.constant(constant, name))
+
+  const read = (name: string, by: string): Value => {
+    const value = values.get(name)
+    if (value === undefined) throw new InvalidGraphError({ graph: graph.name, problem: `${by} reads '${name}', which nothing before it makes` })
+    return value
+  }
+  let changed = false
+  for (const node of graph.nodes) {
+    const definition = ops.get(node.op)
+    if (definition === undefined) throw new InvalidGraphError({ graph: graph.name, problem: `the operator ${node.op} is unknown`, remedy: 'Add its definition to the operator table' })
+    const inputs = node.inputs.map((name) => (name === '' ? undefined : read(name, node.op)))
+    const replacement = rule({ node, definition, inputs, builder })
+    changed ||= replacement !== undefined
+    const made = replacement === undefined ? builder.emitNamed(definition, inputs, node.attributes, node.outputs) : [replacement].flat()
+    node.outputs.forEach((name, index) => {
+      if (name === '') return
+      if (values.has(name)) throw new InvalidGraphError({ graph: graph.name, problem: `two values are named '${name}'` })
+      const value = made[index]
+      if (value === undefined) throw new InvalidGraphError({ graph: graph.name, problem: `nothing replaces '${name}', an output of ${node.op}` })
+      values.set(name, value)
+    })
+  }
+  for (const { name } of graph.outputs) builder.output(name, read(name, 'the output list'))
+  return { builder, values, changed }
+}

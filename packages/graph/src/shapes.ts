@@ -1,0 +1,54 @@
+import { ShapeMismatchError, TypeMismatchError, type Dimension } from '@tenon/core'
+import type { ValueType } from './op.js'
+
+/**
+ * The shape of an elementwise result under ONNX's (NumPy's) broadcasting. Where a symbol meets a size above 1,
+ * the size wins, since the two must be equal or the symbol 1; two different symbols are a mistake.
+ */
+export function broadcast(op: string, ...shapes: (readonly Dimension[])[]): Dimension[] {
+  const rank = Math.max(...shapes.map((shape) => shape.length))
+  return Array.from({ length: rank }, (_, axis) => {
+    let result: Dimension = 1
+    for (const shape of shapes) {
+      const size = shape[axis - rank + shape.length] ?? 1
+      if (size === 1 || size === result) continue
+      if (result === 1 || (typeof result === 'string' && typeof size === 'number')) result = size
+      else if (typeof result === 'string' || typeof size === 'number') {
+        throw new ShapeMismatchError({ op, expected: 'shapes that broadcast', actual: shapes.map((each) => `[${each.join(', ')}]`).join(' and ') })
+      }
+    }
+    return result
+  })
+}
+
+/** A possibly negative axis as an index. @throws ShapeMismatchError outside the rank. */
+export function axisIndex(op: string, axis: number, rank: number): number {
+  const index = axis < 0 ? axis + rank : axis
+  if (index < 0 || index >= rank) throw new ShapeMismatchError({ op, expected: `at least ${axis < 0 ? -axis : axis + 1} dimensions for axis ${axis}`, actual: `${rank}` })
+  return index
+}
+
+/** @throws TypeMismatchError unless all inputs have one element type. */
+export function sameType(op: string, ...values: (ValueType | undefined)[]): void {
+  const present = values.filter((value) => value !== undefined)
+  if (present.some((value) => value.dtype !== present[0]!.dtype)) {
+    throw new TypeMismatchError({ op, expected: 'inputs of one type', actual: present.map((value) => value.dtype).join(' and ') })
+  }
+}
+
+/** @throws ShapeMismatchError unless the sizes agree; a symbol agrees with any number. */
+export function sameSize(op: string, what: string, a: Dimension, b: Dimension): void {
+  if (a !== b && typeof a === 'number' && typeof b === 'number') throw new ShapeMismatchError({ op, expected: `${what} ${a}`, actual: `${b}` })
+}
+
+/** NumPy's matmul: the last two dimensions multiply, those before broadcast, vectors are promoted. */
+export function matmulShape(op: string, a: ValueType, b: ValueType) {
+  if (a.shape.length === 0 || b.shape.length === 0) throw new ShapeMismatchError({ op, expected: 'at least one dimension', actual: 'a scalar' })
+  const left = a.shape.length === 1 ? [1, ...a.shape] : a.shape
+  const right = b.shape.length === 1 ? [...b.shape, 1] : b.shape
+  sameSize(op, 'an inner size of', left.at(-1)!, right.at(-2)!)
+  const batch = broadcast(op, left.slice(0, -2), right.slice(0, -2))
+  const rows = a.shape.length === 1 ? [] : [left.at(-2)!]
+  const columns = b.shape.length === 1 ? [] : [right.at(-1)!]
+  return [...batch, ...rows, ...columns]
+}

@@ -1,0 +1,5 @@
+'use strict'
+
+const { join } = require('node:path')
+
+exports.directory = join(__dirname, 'model')

@@ -1,0 +1,2 @@
+/** The folder that holds the model's files, as an absolute path. */
+export declare const directory: string

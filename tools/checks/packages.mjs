@@ -1,0 +1,48 @@
+// Packs every public package as it would be published and checks the tarball: that its package.json says what it holds
+// (publint) and that TypeScript finds the right types for ESM and CJS (are the types wrong).
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core'
+import { publint } from 'publint'
+import { formatMessage } from 'publint/utils'
+
+const packages = new URL('../../packages/', import.meta.url)
+const pack = promisify(execFile)
+
+async function problemsOf(tarball) {
+  const data = readFileSync(tarball)
+  const bytes = data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength)
+  const { messages, pkg } = await publint({ pack: { tarball: bytes }, level: 'warning' })
+  const problems = messages.map((message) => formatMessage(message, pkg))
+  // Only "./package.json": a package of commands, which has no types to get wrong.
+  if (Object.keys(pkg.exports).length > 1) {
+    const analysis = await checkPackage(createPackageFromTarballData(new Uint8Array(bytes)))
+    // node10 is the resolution of Node before `exports`, which none of our Node versions uses.
+    for (const problem of analysis.types ? analysis.problems : [{ kind: 'NoTypes' }]) {
+      if (problem.resolutionKind !== 'node10') problems.push(`types: ${JSON.stringify(problem)}`)
+    }
+  }
+  return problems
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'tenon-pack-'))
+let broken = 0
+try {
+  for (const name of readdirSync(packages)) {
+    const manifest = JSON.parse(readFileSync(new URL(`${name}/package.json`, packages), 'utf8'))
+    if (manifest.private) continue
+    const tarball = join(folder, `${name}.tgz`)
+    await pack('pnpm', ['pack', '--out', tarball], { cwd: new URL(`${name}/`, packages), shell: process.platform === 'win32' })
+    const problems = await problemsOf(tarball)
+    const size = `${(readFileSync(tarball).length / 1024).toFixed(0)} KiB`
+    console.log(`${manifest.name.padEnd(32)} ${size.padStart(10)}  ${problems.length > 0 ? 'PROBLEMS' : 'ok'}`)
+    for (const problem of problems) console.log(`  ${problem}`)
+    broken += problems.length > 0 ? 1 : 0
+  }
+} finally {
+  rmSync(folder, { recursive: true })
+}
+process.exitCode = broken > 0 ? 1 : 0

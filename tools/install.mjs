@@ -1,0 +1,34 @@
+import { createHash } from 'node:crypto'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { root, step } from './steps.mjs'
+
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+
+/** Says what to do when this Node is older than the repository needs, and undefined when it is not. */
+export function nodeProblem(version = process.versions.node) {
+  const [major, minor] = version.split('.').map(Number)
+  const [wantedMajor, wantedMinor] = manifest.engines.node.match(/\d+/g).map(Number)
+  if (major > wantedMajor || (major === wantedMajor && minor >= wantedMinor)) return undefined
+  return `Node ${version} is too old: install Node ${wantedMajor}.${wantedMinor} or newer and run this again.`
+}
+
+/** Installs the dependencies unless node_modules already holds what pnpm-lock.yaml says. */
+export async function install() {
+  // A digest and not a time: a checkout touches the lock file without changing it.
+  const digest = createHash('sha256').update(readFileSync(join(root, 'pnpm-lock.yaml'))).digest('hex')
+  const stamp = join(root, 'node_modules', '.installed-lock')
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return 0
+
+  const live = Boolean(process.stderr.isTTY)
+  const reporter = live ? 'default' : 'append-only'
+  const pnpm = ['exec', '--yes', `--package=${manifest.packageManager}`, '--', 'pnpm']
+  await step(
+    `installing the dependencies with ${manifest.packageManager}`,
+    'npm',
+    [...pnpm, 'install', '--frozen-lockfile', `--reporter=${reporter}`],
+    { live },
+  )
+  writeFileSync(stamp, digest)
+  return 0
+}
