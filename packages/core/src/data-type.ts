@@ -76,7 +76,7 @@ export function allocate<D extends NumericType>(dtype: D, count: number): ArrayO
 export function viewAs<D extends NumericType>(dtype: D, bytes: Uint8Array): ArrayOf[D] {
   const { array, bits } = storage[dtype]
   const width = Math.max(1, bits / 8)
-  const aligned = bytes.byteOffset % width === 0 ? bytes : bytes.slice()
+  const aligned = bytes.byteOffset % width === 0 ? bytes : new Uint8Array(bytes) // not slice(): a Buffer would share its memory
   return new array(aligned.buffer, aligned.byteOffset, aligned.byteLength / width) as ArrayOf[D]
 }
 

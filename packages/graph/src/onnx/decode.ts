@@ -161,7 +161,7 @@ function decodeAttribute(decoder: Decoder, body: Uint8Array, specs: AttributeTab
 
 function literal(decoder: Decoder, { dtype, shape, data }: TensorRecord): Constant {
   if ('location' in data) return decoder.problem('keeps an attribute in external data, which is not read')
-  const inline = data.bytes.slice()
+  const inline = new Uint8Array(data.bytes)
   return { dtype, shape, byteLength: inline.byteLength, inline, bytes: async () => inline }
 }
 

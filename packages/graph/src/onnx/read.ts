@@ -40,7 +40,7 @@ async function locate(tensor: TensorRecord, model: string): Promise<Constant> {
   }
   if (data.bytes.byteLength !== expected) throw new InvalidFileError({ path: model, problem: `holds ${data.bytes.byteLength} bytes for the tensor '${name}', and its shape [${shape.join(', ')}] needs ${expected}` })
   if (data.offset !== undefined && expected > AT_HAND) return inFile(dtype, shape, model, data.offset)
-  const inline = data.bytes.slice()
+  const inline = new Uint8Array(data.bytes)
   return { dtype, shape, byteLength: expected, inline, bytes: async () => inline }
 }
 

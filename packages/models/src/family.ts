@@ -1,0 +1,45 @@
+import { NoSuchHeadError, type Checkpoint, type Graph, type Model } from '@tenon/core'
+import { GraphBuilder } from '@tenon/graph'
+import { readExported } from './exported.js'
+import { Weights, type Spellings } from './weights.js'
+
+/** What stands on top of a family's base. */
+export interface Head<Config> {
+  /** The outputs its graph has, by their names in `transformers`. */
+  readonly outputs: readonly string[]
+  emit(builder: GraphBuilder, weights: Weights, config: Config): void
+}
+
+/** A family of architectures: how its config is read and what its heads emit. */
+export interface Family<Name extends string, Config> {
+  readonly name: Name
+  config(checkpoint: Checkpoint): Config
+  readonly heads: Readonly<Record<string, Head<Config>>>
+  readonly spellings?: Spellings
+}
+
+/**
+ * Makes the model plugin of a family. A checkpoint that holds weights is built from them; one that holds only
+ * `.onnx` files brings its graph along.
+ */
+export function defineFamily<Name extends string, Config>(family: Family<Name, Config>): Model<Name> {
+  const heads = Object.keys(family.heads)
+  return {
+    kind: 'model',
+    version: 'v1',
+    name: family.name,
+    heads,
+    async build(checkpoint, { head }) {
+      const chosen = Object.hasOwn(family.heads, head) ? family.heads[head] : undefined
+      if (chosen === undefined) throw new NoSuchHeadError({ family: family.name, head, available: heads })
+      const model = checkpoint.constants.size === 0 ? await readExported(checkpoint, head, chosen.outputs) : emit(family, chosen, checkpoint)
+      return { model }
+    },
+  }
+}
+
+function emit<Config>(family: Family<string, Config>, head: Head<Config>, checkpoint: Checkpoint): Graph {
+  const builder = new GraphBuilder(family.name)
+  head.emit(builder, new Weights(builder, checkpoint, family.spellings), family.config(checkpoint))
+  return builder.build()
+}

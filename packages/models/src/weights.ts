@@ -1,0 +1,68 @@
+import { lazyConstant, viewAs, WeightMismatchError, type Checkpoint, type Constant } from '@tenon/core'
+import type { GraphBuilder, Value } from '@tenon/graph'
+import { widen } from './widen.js'
+
+/** The other names a parameter path may have in a checkpoint, tried in order after the path itself. */
+export type Spellings = (path: string) => readonly string[]
+
+/**
+ * A place in a checkpoint, from which a module takes its parameters by the names they have there. A parameter
+ * becomes a value of the graph, in float32, under its path.
+ * @example
+ * const query = weights.at('encoder.layer.0.attention.self.query')
+ * const weight = query.get('weight', [384, 384])
+ */
+export class Weights {
+  readonly #known: Map<string, Value>
+
+  constructor(
+    readonly builder: GraphBuilder,
+    readonly checkpoint: Checkpoint,
+    readonly spellings: Spellings = () => [],
+    readonly path = '',
+    known = new Map<string, Value>(),
+  ) {
+    this.#known = known
+  }
+
+  at(...steps: readonly (string | number)[]): Weights {
+    const path = [this.path, ...steps].filter((step) => step !== '').join('.')
+    return new Weights(this.builder, this.checkpoint, this.spellings, path, this.#known)
+  }
+
+  has(name: string): boolean {
+    return this.#find(this.at(name).path) !== undefined
+  }
+
+  /**
+   * The parameter; the same value however often it is asked for, so that tied weights stay tied.
+   * @throws WeightMismatchError when it is absent or of another shape.
+   */
+  get(name: string, shape: readonly number[]): Value {
+    const { path } = this.at(name)
+    const known = this.#known.get(path)
+    const constant = this.#find(path)
+    const actual = known?.shape as readonly number[] | undefined ?? constant?.shape
+    if (actual?.length !== shape.length || actual.some((size, axis) => size !== shape[axis])) {
+      throw new WeightMismatchError({ reference: this.checkpoint.reference, tensor: path, expected: shape, actual })
+    }
+    const value = known ?? this.builder.constant(asFloat32(constant!), path)
+    this.#known.set(path, value)
+    return value
+  }
+
+  #find(path: string): Constant | undefined {
+    const { constants } = this.checkpoint
+    const name = [path, ...this.spellings(path)].find((spelling) => constants.has(spelling))
+    return name === undefined ? undefined : constants.get(name)
+  }
+}
+
+/** Checkpoints stored in 16 bits are widened when their bytes are fetched. */
+function asFloat32(constant: Constant): Constant {
+  if (constant.dtype === 'float32') return constant
+  return lazyConstant('float32', constant.shape, async () => {
+    const values = widen(constant.dtype, viewAs(constant.dtype, await constant.bytes()))
+    return new Uint8Array(values.buffer)
+  })
+}
