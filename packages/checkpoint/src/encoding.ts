@@ -40,12 +40,24 @@ function wholeOf(native: NativeEncoding, text: TextOrPair): Fields {
     })
   })
   return {
-    get ids() { return ids() },
-    get typeIds() { return typeIds() },
-    get specialTokensMask() { return specialTokensMask() },
-    get tokens() { return tokens() },
-    get offsets() { return offsets() },
-    get sequenceIds() { return sequenceIds() },
+    get ids() {
+      return ids()
+    },
+    get typeIds() {
+      return typeIds()
+    },
+    get specialTokensMask() {
+      return specialTokensMask()
+    },
+    get tokens() {
+      return tokens()
+    },
+    get offsets() {
+      return offsets()
+    },
+    get sequenceIds() {
+      return sequenceIds()
+    },
   }
 }
 
@@ -61,12 +73,26 @@ function view(whole: Fields, ranges: readonly Range[] | undefined, following: ()
   const sequenceIds = pick(() => whole.sequenceIds)
   const overflowing = once(following)
   return {
-    get ids() { return ids() },
-    get typeIds() { return typeIds() },
-    get specialTokensMask() { return specialTokensMask() },
-    get tokens() { return tokens() },
-    get offsets() { return offsets() },
-    get sequenceIds() { return sequenceIds() },
-    get overflowing() { return overflowing() },
+    get ids() {
+      return ids()
+    },
+    get typeIds() {
+      return typeIds()
+    },
+    get specialTokensMask() {
+      return specialTokensMask()
+    },
+    get tokens() {
+      return tokens()
+    },
+    get offsets() {
+      return offsets()
+    },
+    get sequenceIds() {
+      return sequenceIds()
+    },
+    get overflowing() {
+      return overflowing()
+    },
   }
 }

@@ -55,7 +55,8 @@ async function locate(reference: string, from: string | URL | undefined): Promis
   if (await isFile(join(folder, 'config.json'))) return { directory: folder }
   const why = (await isFolder(folder)) ? `the folder ${folder} holds no config.json` : noFolder
   if (!packageName.test(reference)) return { notFound: why }
-  const starts = from === undefined ? [pathToFileURL(join(process.cwd(), 'here')), new URL(import.meta.url)] : [startOf(from)]
+  const starts =
+    from === undefined ? [pathToFileURL(join(process.cwd(), 'here')), new URL(import.meta.url)] : [startOf(from)]
   for (const start of starts) {
     const directory = await packageFolder(reference, start)
     if (directory !== undefined) return modelOf(directory)
@@ -63,8 +64,16 @@ async function locate(reference: string, from: string | URL | undefined): Promis
   return { notFound: `${why}, and no npm package of this name is installed` }
 }
 
-const isFolder = (path: string) => stat(path).then((stats) => stats.isDirectory(), () => false)
-const isFile = (path: string) => stat(path).then((stats) => stats.isFile(), () => false)
+const isFolder = (path: string) =>
+  stat(path).then(
+    (stats) => stats.isDirectory(),
+    () => false,
+  )
+const isFile = (path: string) =>
+  stat(path).then(
+    (stats) => stats.isFile(),
+    () => false,
+  )
 
 function fromUrl(url: string | URL): string | undefined {
   try {
@@ -99,9 +108,15 @@ async function modelOf(directory: string): Promise<Located> {
   const model = isRecord(tenon) ? tenon.model : undefined
   if (model === undefined) {
     if (await isFile(join(directory, 'config.json'))) return { directory }
-    return { notFound: `the npm package ${directory} holds no config.json, and its package.json names no "tenon": { "model": "./folder" }` }
+    return {
+      notFound: `the npm package ${directory} holds no config.json, and its package.json names no "tenon": { "model": "./folder" }`,
+    }
   }
   if (typeof model !== 'string' || isAbsolute(model) || model.split(/[\\/]/).includes('..'))
-    throw new InvalidFileError({ path, problem: `names ${JSON.stringify(model)} as its model's folder`, remedy: 'Name a folder inside the package, such as "./model"' })
+    throw new InvalidFileError({
+      path,
+      problem: `names ${JSON.stringify(model)} as its model's folder`,
+      remedy: 'Name a folder inside the package, such as "./model"',
+    })
   return { directory: join(directory, model) }
 }

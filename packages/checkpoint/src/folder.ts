@@ -29,10 +29,16 @@ export interface OpenFolderOptions {
  * await using checkpoint = await openFolder('./models/all-MiniLM-L6-v2')
  * const tokenizer = await checkpoint.tokenizer()
  */
-export async function openFolder(directory: string, { reference = directory, tokenizers, signal }: OpenFolderOptions = {}): Promise<Checkpoint> {
+export async function openFolder(
+  directory: string,
+  { reference = directory, tokenizers, signal }: OpenFolderOptions = {},
+): Promise<Checkpoint> {
   throwIfAborted(signal)
   const root = resolve(directory)
-  const isFolder = await stat(root).then((stats) => stats.isDirectory(), () => false)
+  const isFolder = await stat(root).then(
+    (stats) => stats.isDirectory(),
+    () => false,
+  )
   if (!isFolder) throw new MissingFileError({ path: root, purpose: 'it should be a folder with a config.json' })
   const { files, refused } = await listFiles(root, signal)
 
@@ -41,7 +47,9 @@ export async function openFolder(directory: string, { reference = directory, tok
     if (files.has(name)) return join(root, name)
     throw new MissingFileError({
       path: join(root, name),
-      ...(refused.has(name) ? { purpose: 'the link of this name leaves the checkpoint', remedy: 'Put the file itself there' } : {}),
+      ...(refused.has(name)
+        ? { purpose: 'the link of this name leaves the checkpoint', remedy: 'Put the file itself there' }
+        : {}),
     })
   }
   async function text(file: string): Promise<string | undefined> {
@@ -90,7 +98,11 @@ export async function openFolder(directory: string, { reference = directory, tok
 function contained(file: string): string {
   const leaves = isAbsolute(file) || posix.isAbsolute(file) || win32.isAbsolute(file) || /^[A-Za-z]:/.test(file)
   if (file === '' || leaves || file.includes('\0') || file.split(/[\\/]/).includes('..'))
-    throw new InvalidInputError({ what: `the file '${file}'`, problem: 'is no path inside the checkpoint', remedy: "name it relative to the checkpoint, without '..'" })
+    throw new InvalidInputError({
+      what: `the file '${file}'`,
+      problem: 'is no path inside the checkpoint',
+      remedy: "name it relative to the checkpoint, without '..'",
+    })
   return posix.normalize(file)
 }
 
@@ -99,7 +111,8 @@ function modelConfig(path: string, config: unknown): ModelConfig {
   throw new InvalidFileError({
     path,
     problem: isRecord(config) ? "has no 'model_type'" : 'is no JSON object',
-    remedy: 'Add "model_type", the name of the model family, such as "bert"; or name the folder that holds the model\'s own config.json',
+    remedy:
+      'Add "model_type", the name of the model family, such as "bert"; or name the folder that holds the model\'s own config.json',
   })
 }
 
@@ -112,7 +125,8 @@ function requireModel(root: string, files: ReadonlySet<string>): void {
     throw new InvalidFileError({
       path: join(root, pickled),
       problem: 'holds pickled weights, which run code when they are read',
-      remedy: 'Take a revision of the model that has model.safetensors, or convert it where you trust the file: model.save_pretrained(folder, safe_serialization=True) in transformers',
+      remedy:
+        'Take a revision of the model that has model.safetensors, or convert it where you trust the file: model.save_pretrained(folder, safe_serialization=True) in transformers',
     })
   throw new MissingFileError({
     path: join(root, 'model.safetensors'),

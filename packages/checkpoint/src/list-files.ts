@@ -4,10 +4,10 @@ import { basename, dirname, join, relative, isAbsolute, sep } from 'node:path'
 import { InvalidFileError, throwIfAborted } from '@tenon/core'
 
 /** How deep below the folder files are listed. Published models use one level (`onnx/`, `1_Pooling/`). */
-export const depthLimit = 8
+const depthLimit = 8
 
 /** Most files of one checkpoint: far above the shards of any model, far below a home folder passed by mistake. */
-export const fileLimit = 10_000
+const fileLimit = 10_000
 
 export interface FolderListing {
   /** Relative, with forward slashes, sorted. */
@@ -40,14 +40,23 @@ export async function listFiles(directory: string, signal?: AbortSignal): Promis
     for (const entry of entries) {
       const file = folder === '' ? entry.name : `${folder}/${entry.name}`
       if (entry.isDirectory()) {
-        if (depth < depthLimit && !entry.name.startsWith('.') && entry.name !== 'node_modules') await walk(file, depth + 1)
+        if (depth < depthLimit && !entry.name.startsWith('.') && entry.name !== 'node_modules')
+          await walk(file, depth + 1)
         continue
       }
-      const target = entry.isSymbolicLink() ? await linkTarget(join(directory, file)) : entry.isFile() ? 'file' : 'other'
+      const target = entry.isSymbolicLink()
+        ? await linkTarget(join(directory, file))
+        : entry.isFile()
+          ? 'file'
+          : 'other'
       if (target === 'outside') refused.add(file)
       if (target === 'file') files.push(file)
       if (files.length > fileLimit)
-        throw new InvalidFileError({ path: directory, problem: `holds more than ${fileLimit} files`, remedy: 'Name the folder that holds the model and nothing else' })
+        throw new InvalidFileError({
+          path: directory,
+          problem: `holds more than ${fileLimit} files`,
+          remedy: 'Name the folder that holds the model and nothing else',
+        })
     }
   }
 
@@ -63,7 +72,7 @@ function modelFolder(root: string): string {
 }
 
 /** Whether `path` lies below `folder`; both canonical. */
-export function isInside(folder: string, path: string): boolean {
+function isInside(folder: string, path: string): boolean {
   const way = relative(folder, path)
   return way !== '' && way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way)
 }

@@ -37,7 +37,8 @@ export async function importTokenizers(): Promise<NativeTokenizers> {
     throw new BackendUnavailableError({
       backend: 'tokenizers',
       reason: (cause as Error).message,
-      remedy: 'Install tokenizers 0.23, which has binaries for Linux, macOS, Windows and Android, or pass your own build as the option tokenizers',
+      remedy:
+        'Install tokenizers 0.23, which has binaries for Linux, macOS, Windows and Android, or pass your own build as the option tokenizers',
       cause,
     })
   }

@@ -2,7 +2,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { InvalidFileError } from '@tenon/core'
 
 /** Largest text file read whole. The largest tokenizer.json published today, for 262,144 entries, has 33 MB. */
-export const textLimit = 256 * 2 ** 20
+const textLimit = 256 * 2 ** 20
 
 /**
  * A text file, read whole after its size was checked; `undefined` where it does not exist. Model files are untrusted.
@@ -13,7 +13,11 @@ export async function readText(path: string, limit = textLimit): Promise<string 
   try {
     const { size, ...kind } = await stat(path).then((stats) => ({ size: stats.size, isFile: stats.isFile() }))
     if (!kind.isFile) throw new InvalidFileError({ path, problem: 'is no regular file' })
-    if (size > limit) throw new InvalidFileError({ path, problem: `has ${size} bytes, more than the ${limit} that such a file may have` })
+    if (size > limit)
+      throw new InvalidFileError({
+        path,
+        problem: `has ${size} bytes, more than the ${limit} that such a file may have`,
+      })
     bytes = await readFile(path)
   } catch (error) {
     if (isAbsent(error)) return undefined

@@ -53,13 +53,16 @@ function bytesNeeded(dtype: NumericType, shape: readonly number[]): number | und
  * @throws InvalidFileError which names the tensor and what was expected; `path` is for its message.
  */
 export function parseSafetensorsHeader(path: string, header: Uint8Array, dataLength: number): SafetensorsHeader {
-  const fail = (problem: string, details: { remedy?: string; cause?: unknown } = {}) => new InvalidFileError({ path, problem, ...details })
+  const fail = (problem: string, details: { remedy?: string; cause?: unknown } = {}) =>
+    new InvalidFileError({ path, problem, ...details })
   const json = decodeHeader(header, fail)
   const { __metadata__: metadata = {}, ...entries } = json
   if (!isRecord(metadata) || !Object.values(metadata).every((value) => typeof value === 'string'))
     throw fail("has a '__metadata__' that is not a map of strings")
 
-  const tensors = new Map(Object.entries(entries).map(([name, entry]) => [name, tensorRange(name, entry, dataLength, fail)]))
+  const tensors = new Map(
+    Object.entries(entries).map(([name, entry]) => [name, tensorRange(name, entry, dataLength, fail)]),
+  )
   checkCoverage(tensors, dataLength, fail)
   return { metadata: metadata as Record<string, string>, tensors }
 }
@@ -89,15 +92,20 @@ function tensorRange(name: string, entry: unknown, dataLength: number, fail: Fai
   if (!isRecord(entry)) throw fail(`describes tensor '${name}' by something that is not an object`)
   const dtype = typeof entry.dtype === 'string' ? safetensorsTypes.get(entry.dtype) : undefined
   if (dtype === undefined)
-    throw fail(`gives tensor '${name}' the type ${JSON.stringify(entry.dtype)}, expected one of ${[...safetensorsTypes.keys()].join(', ')}`, {
-      remedy: 'Convert the tensor to one of these types, or choose another revision of the model',
-    })
+    throw fail(
+      `gives tensor '${name}' the type ${JSON.stringify(entry.dtype)}, expected one of ${[...safetensorsTypes.keys()].join(', ')}`,
+      {
+        remedy: 'Convert the tensor to one of these types, or choose another revision of the model',
+      },
+    )
   const { shape, data_offsets: offsets } = entry
-  if (!Array.isArray(shape) || !shape.every(isSize)) throw fail(`gives tensor '${name}' a shape that is not a list of sizes`)
+  if (!Array.isArray(shape) || !shape.every(isSize))
+    throw fail(`gives tensor '${name}' a shape that is not a list of sizes`)
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize))
     throw fail(`gives tensor '${name}' data_offsets that are not two positions`)
   const [begin, end] = offsets as [number, number]
-  if (begin > end || end > dataLength) throw fail(`places tensor '${name}' at bytes ${begin} to ${end} of ${dataLength} bytes of data`)
+  if (begin > end || end > dataLength)
+    throw fail(`places tensor '${name}' at bytes ${begin} to ${end} of ${dataLength} bytes of data`)
   const expected = bytesNeeded(dtype, shape)
   if (expected !== end - begin)
     throw fail(
@@ -110,9 +118,12 @@ function checkCoverage(tensors: ReadonlyMap<string, TensorRange>, dataLength: nu
   const inOrder = [...tensors].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end)
   let position = 0
   for (const [name, { begin, end }] of inOrder) {
-    if (begin < position) throw fail(`overlaps: tensor '${name}' starts at byte ${begin} of the data, expected ${position}`)
-    if (begin > position) throw fail(`has a hole: tensor '${name}' starts at byte ${begin} of the data, expected ${position}`)
+    if (begin < position)
+      throw fail(`overlaps: tensor '${name}' starts at byte ${begin} of the data, expected ${position}`)
+    if (begin > position)
+      throw fail(`has a hole: tensor '${name}' starts at byte ${begin} of the data, expected ${position}`)
     position = end
   }
-  if (position !== dataLength) throw fail(`holds ${dataLength} bytes of data, expected ${position}, where its last tensor ends`)
+  if (position !== dataLength)
+    throw fail(`holds ${dataLength} bytes of data, expected ${position}, where its last tensor ends`)
 }

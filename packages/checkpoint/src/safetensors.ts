@@ -32,7 +32,10 @@ export interface SafetensorsFile extends AsyncDisposable {
  * await using file = await openSafetensors('model/model.safetensors')
  * const bytes = await file.tensors.get('embeddings.word_embeddings.weight')?.bytes()
  */
-export async function openSafetensors(path: string, { signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<SafetensorsFile> {
+export async function openSafetensors(
+  path: string,
+  { signal }: { readonly signal?: AbortSignal | undefined } = {},
+): Promise<SafetensorsFile> {
   const absolute = resolve(path)
   throwIfAborted(signal)
   const handle = await open(absolute, 'r').catch((cause: unknown) => {
@@ -45,7 +48,7 @@ export async function openSafetensors(path: string, { signal }: { readonly signa
 
     const readExactly = async (offset: number, length: number) => {
       const bytes = new Uint8Array(length)
-      for (let done = 0; done < length; ) {
+      for (let done = 0; done < length;) {
         const { bytesRead } = await handle.read(bytes, done, length - done, offset + done)
         if (bytesRead === 0) throw fail(`ends at byte ${offset + done}, expected at least ${offset + length}`)
         done += bytesRead
@@ -53,23 +56,41 @@ export async function openSafetensors(path: string, { signal }: { readonly signa
       return bytes
     }
 
-    if (stats.size < prefixLength) throw fail(`has ${stats.size} bytes, expected at least the ${prefixLength} of its header length`)
+    if (stats.size < prefixLength)
+      throw fail(`has ${stats.size} bytes, expected at least the ${prefixLength} of its header length`)
     const prefix = await readExactly(0, prefixLength)
     const headerLength = new DataView(prefix.buffer).getBigUint64(0, true)
-    if (headerLength > BigInt(headerLimit)) throw fail(`claims a header of ${headerLength} bytes, expected at most ${headerLimit}`)
+    if (headerLength > BigInt(headerLimit))
+      throw fail(`claims a header of ${headerLength} bytes, expected at most ${headerLimit}`)
     const dataStart = prefixLength + Number(headerLength)
-    if (dataStart > stats.size) throw fail(`claims a header of ${headerLength} bytes and has ${stats.size} bytes in all`)
+    if (dataStart > stats.size)
+      throw fail(`claims a header of ${headerLength} bytes and has ${stats.size} bytes in all`)
     throwIfAborted(signal)
-    const header = parseSafetensorsHeader(absolute, await readExactly(prefixLength, Number(headerLength)), stats.size - dataStart)
+    const header = parseSafetensorsHeader(
+      absolute,
+      await readExactly(prefixLength, Number(headerLength)),
+      stats.size - dataStart,
+    )
 
     const file = sharedFile(absolute, stats)
     const tensors = new Map<string, Constant>()
     for (const [name, { dtype, shape, begin, end }] of header.tensors) {
       const offset = dataStart + begin
       const byteLength = end - begin
-      tensors.set(name, { dtype, shape, byteLength, file: { path: absolute, offset }, bytes: () => file.read(offset, byteLength) })
+      tensors.set(name, {
+        dtype,
+        shape,
+        byteLength,
+        file: { path: absolute, offset },
+        bytes: () => file.read(offset, byteLength),
+      })
     }
-    return { path: absolute, metadata: header.metadata, tensors, [Symbol.asyncDispose]: () => file[Symbol.asyncDispose]() }
+    return {
+      path: absolute,
+      metadata: header.metadata,
+      tensors,
+      [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
+    }
   } finally {
     await handle.close()
   }

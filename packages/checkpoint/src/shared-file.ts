@@ -24,12 +24,18 @@ export function sharedFile(path: string, seen: Pick<Stats, 'size' | 'ino' | 'mti
 
   async function openSame(): Promise<FileHandle> {
     const handle = await open(path, 'r').catch((cause: unknown) => {
-      throw isAbsent(cause) ? new MissingFileError({ path, purpose: 'it did when it was opened', remedy, cause }) : cause
+      throw isAbsent(cause)
+        ? new MissingFileError({ path, purpose: 'it did when it was opened', remedy, cause })
+        : cause
     })
     const now = await handle.stat()
     if (now.size === seen.size && now.ino === seen.ino && now.mtimeMs === seen.mtimeMs) return handle
     await handle.close()
-    throw new InvalidFileError({ path, problem: `changed since it was opened: it had ${seen.size} bytes, now ${now.size}`, remedy })
+    throw new InvalidFileError({
+      path,
+      problem: `changed since it was opened: it had ${seen.size} bytes, now ${now.size}`,
+      remedy,
+    })
   }
 
   return {
@@ -41,11 +47,15 @@ export function sharedFile(path: string, seen: Pick<Stats, 'size' | 'ino' | 'mti
         throw error
       })
       const bytes = new Uint8Array(length)
-      for (let done = 0; done < length; ) {
+      for (let done = 0; done < length;) {
         if (disposed) throw new DisposedError({ what: `file ${path}` })
         const { bytesRead } = await handle.read(bytes, done, Math.min(length - done, longestRead), offset + done)
         if (bytesRead === 0)
-          throw new InvalidFileError({ path, problem: `shrank since it was opened: it ends at byte ${offset + done}, expected ${offset + length}`, remedy })
+          throw new InvalidFileError({
+            path,
+            problem: `shrank since it was opened: it ends at byte ${offset + done}, expected ${offset + length}`,
+            remedy,
+          })
         done += bytesRead
       }
       return bytes

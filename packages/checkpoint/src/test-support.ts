@@ -14,7 +14,11 @@ export async function temporaryFolder(): Promise<string> {
 }
 
 /** A safetensors file as bytes, its header given as JSON text or as an object. */
-export function safetensorsBytes(header: unknown, data: Uint8Array = new Uint8Array(), claimedLength?: bigint): Uint8Array {
+export function safetensorsBytes(
+  header: unknown,
+  data: Uint8Array = new Uint8Array(),
+  claimedLength?: bigint,
+): Uint8Array {
   const json = new TextEncoder().encode(typeof header === 'string' ? header : JSON.stringify(header))
   const bytes = new Uint8Array(8 + json.byteLength + data.byteLength)
   new DataView(bytes.buffer).setBigUint64(0, claimedLength ?? BigInt(json.byteLength), true)

@@ -13,7 +13,7 @@ import { checkEncodeOptions } from './windows.js'
  * Longest text, in UTF-16 units. The regular expressions of byte-level tokenizers go back over runs of white space, and
  * native code aborts the process after 10,000,000 steps back (Oniguruma's retry limit).
  */
-export const textLengthLimit = 4_000_000
+const textLengthLimit = 4_000_000
 
 /** tokenizer_config.json has 1e30 for "no limit"; no model reads this many. */
 const saneLength = 1e6
@@ -42,12 +42,18 @@ export interface LoadTokenizerOptions {
  * @throws InvalidFileError when a file is malformed, or would crash native code.
  * @throws BackendUnavailableError when the `tokenizers` package has no binary for this platform.
  */
-export async function loadTokenizer(files: TokenizerFiles, { tokenizers }: LoadTokenizerOptions = {}): Promise<Tokenizer> {
+export async function loadTokenizer(
+  files: TokenizerFiles,
+  { tokenizers }: LoadTokenizerOptions = {},
+): Promise<Tokenizer> {
   const optional = async (file: string) => {
     const text = await files.read(file)
     return text === undefined ? undefined : parseJson(join(files.place, file), text)
   }
-  const [config, specialTokensMap] = await Promise.all([optional('tokenizer_config.json'), optional('special_tokens_map.json')])
+  const [config, specialTokensMap] = await Promise.all([
+    optional('tokenizer_config.json'),
+    optional('special_tokens_map.json'),
+  ])
   const { path, text } = await definition(files, config, specialTokensMap)
   const { pairs } = checkTokenizerFile(path, parseJson(path, text))
 
@@ -68,15 +74,21 @@ export async function loadTokenizer(files: TokenizerFiles, { tokenizers }: LoadT
   native.disablePadding()
 
   const refused = (cause: unknown) =>
-    new InvalidInputError({ what: 'the text', problem: `cannot be encoded: ${(cause as Error).message}`, remedy: `check that the model in ${path} covers every character` })
+    new InvalidInputError({
+      what: 'the text',
+      problem: `cannot be encoded: ${(cause as Error).message}`,
+      remedy: `check that the model in ${path} covers every character`,
+    })
 
   async function encode(text: TextOrPair, options: EncodeOptions = {}): Promise<Encoding> {
     checkCall(options)
     checkText(text, pairs)
     const [first, second] = typeof text === 'string' ? [text, null] : text
-    const encoded = await native.encode(first, second, { addSpecialTokens: options.addSpecialTokens ?? true }).catch((cause: unknown) => {
-      throw refused(cause)
-    })
+    const encoded = await native
+      .encode(first, second, { addSpecialTokens: options.addSpecialTokens ?? true })
+      .catch((cause: unknown) => {
+        throw refused(cause)
+      })
     return encodingOf(encoded, text, options)
   }
 
@@ -87,9 +99,11 @@ export async function loadTokenizer(files: TokenizerFiles, { tokenizers }: LoadT
     // The native batch takes single texts only; pairs go one by one to the same thread pool.
     if (singles.length < texts.length) return Promise.all(texts.map((text) => encode(text, options)))
     if (singles.length === 0) return []
-    const encoded: NativeEncoding[] = await native.encodeBatch(singles, { addSpecialTokens: options.addSpecialTokens ?? true }).catch((cause: unknown) => {
-      throw refused(cause)
-    })
+    const encoded: NativeEncoding[] = await native
+      .encodeBatch(singles, { addSpecialTokens: options.addSpecialTokens ?? true })
+      .catch((cause: unknown) => {
+        throw refused(cause)
+      })
     return encoded.map((encoding, index) => encodingOf(encoding, singles[index] ?? '', options))
   }
 
@@ -103,7 +117,12 @@ export async function loadTokenizer(files: TokenizerFiles, { tokenizers }: LoadT
       const plain = Array.from(ids)
       const wrong = plain.find((id) => !isId(id))
       // Native code would wrap it around to another token.
-      if (wrong !== undefined) throw new InvalidInputError({ what: 'the ids', problem: `hold ${wrong}, which is no token id`, remedy: 'pass whole numbers from 0' })
+      if (wrong !== undefined)
+        throw new InvalidInputError({
+          what: 'the ids',
+          problem: `hold ${wrong}, which is no token id`,
+          remedy: 'pass whole numbers from 0',
+        })
       return native.decode(plain, skipSpecialTokens)
     },
     idOf: (token) => native.tokenToId(token) ?? undefined,
@@ -111,7 +130,11 @@ export async function loadTokenizer(files: TokenizerFiles, { tokenizers }: LoadT
   }
 }
 
-async function definition(files: TokenizerFiles, config: unknown, specialTokensMap: unknown): Promise<{ path: string; text: string }> {
+async function definition(
+  files: TokenizerFiles,
+  config: unknown,
+  specialTokensMap: unknown,
+): Promise<{ path: string; text: string }> {
   const path = join(files.place, 'tokenizer.json')
   const text = await files.read('tokenizer.json')
   if (text !== undefined) return { path, text }
@@ -141,9 +164,13 @@ function checkCall(options: EncodeOptions): void {
 function checkText(text: TextOrPair, pairs: boolean): void {
   const refuse = (problem: string, remedy: string) => new InvalidInputError({ what: 'the text', problem, remedy })
   const texts: readonly unknown[] = Array.isArray(text) ? text : [text]
-  if (!texts.every((each) => typeof each === 'string')) throw refuse('is no string', 'pass a string, or two in an array')
-  if (Array.isArray(text) && text.length !== 2) throw refuse(`is an array of ${text.length}`, 'pass a string, or two in an array; for several texts, encodeBatch')
-  if (Array.isArray(text) && !pairs) throw refuse('is a pair, which this tokenizer has no template for', 'join the texts as the model expects them')
+  if (!texts.every((each) => typeof each === 'string'))
+    throw refuse('is no string', 'pass a string, or two in an array')
+  if (Array.isArray(text) && text.length !== 2)
+    throw refuse(`is an array of ${text.length}`, 'pass a string, or two in an array; for several texts, encodeBatch')
+  if (Array.isArray(text) && !pairs)
+    throw refuse('is a pair, which this tokenizer has no template for', 'join the texts as the model expects them')
   const longest = Math.max(...texts.map((each) => each.length))
-  if (longest > textLengthLimit) throw refuse(`has ${longest} UTF-16 units, more than ${textLengthLimit}`, 'encode it in parts')
+  if (longest > textLengthLimit)
+    throw refuse(`has ${longest} UTF-16 units, more than ${textLengthLimit}`, 'encode it in parts')
 }

@@ -14,7 +14,12 @@ const longestWord = 100
  * true) from tokenizer_config.json, as transformers' BertTokenizer does.
  * @throws InvalidFileError when the special tokens are not in the vocabulary, or the config names another tokenizer.
  */
-export function tokenizerFromVocabulary(path: string, vocabularyText: string, config: unknown, specialTokensMap: unknown): string {
+export function tokenizerFromVocabulary(
+  path: string,
+  vocabularyText: string,
+  config: unknown,
+  specialTokensMap: unknown,
+): string {
   const settings = isRecord(config) ? config : {}
   const named = settings.tokenizer_class
   if (typeof named === 'string' && !classes.includes(named.replace(/Fast$/, '')))
@@ -29,13 +34,27 @@ export function tokenizerFromVocabulary(path: string, vocabularyText: string, co
   if (lines.at(-1) === '') lines.pop()
   for (const [id, token] of lines.entries()) vocabulary[token] = id // the last of two alike counts, as in transformers
 
-  const special = { unk: '[UNK]', sep: '[SEP]', pad: '[PAD]', cls: '[CLS]', mask: '[MASK]', ...specialTokens(config, specialTokensMap) }
+  const special = {
+    unk: '[UNK]',
+    sep: '[SEP]',
+    pad: '[PAD]',
+    cls: '[CLS]',
+    mask: '[MASK]',
+    ...specialTokens(config, specialTokensMap),
+  }
   const idOf = (token: string) => {
     const id = vocabulary[token]
-    if (id === undefined) throw new InvalidFileError({ path, problem: `lacks the special token '${token}'`, remedy: 'Use the vocab.txt that belongs to this tokenizer_config.json' })
+    if (id === undefined)
+      throw new InvalidFileError({
+        path,
+        problem: `lacks the special token '${token}'`,
+        remedy: 'Use the vocab.txt that belongs to this tokenizer_config.json',
+      })
     return id
   }
-  const known = [...new Set([special.pad, special.unk, special.cls, special.sep, special.mask])].filter((token) => token in vocabulary)
+  const known = [...new Set([special.pad, special.unk, special.cls, special.sep, special.mask])].filter(
+    (token) => token in vocabulary,
+  )
   const piece = (token: string, type: number) => ({ SpecialToken: { id: token, type_id: type } })
   const text = (id: 'A' | 'B', type: number) => ({ Sequence: { id, type_id: type } })
   const inTemplate = (token: string) => ({ id: token, ids: [idOf(token)], tokens: [token] })
@@ -46,7 +65,15 @@ export function tokenizerFromVocabulary(path: string, vocabularyText: string, co
     truncation: null,
     padding: null,
     added_tokens: known
-      .map((content) => ({ id: idOf(content), content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true }))
+      .map((content) => ({
+        id: idOf(content),
+        content,
+        single_word: false,
+        lstrip: false,
+        rstrip: false,
+        normalized: false,
+        special: true,
+      }))
       .sort((a, b) => a.id - b.id),
     normalizer: {
       type: 'BertNormalizer',
@@ -63,6 +90,12 @@ export function tokenizerFromVocabulary(path: string, vocabularyText: string, co
       special_tokens: { [special.cls]: inTemplate(special.cls), [special.sep]: inTemplate(special.sep) },
     },
     decoder: { type: 'WordPiece', prefix: '##', cleanup: true },
-    model: { type: 'WordPiece', unk_token: special.unk, continuing_subword_prefix: '##', max_input_chars_per_word: longestWord, vocab: vocabulary },
+    model: {
+      type: 'WordPiece',
+      unk_token: special.unk,
+      continuing_subword_prefix: '##',
+      max_input_chars_per_word: longestWord,
+      vocab: vocabulary,
+    },
   })
 }

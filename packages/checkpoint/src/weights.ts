@@ -38,7 +38,8 @@ async function openShards(files: WeightFiles, signal: AbortSignal | undefined): 
   const shards = new Map<string, SafetensorsFile>()
   const constants = new Map<string, Constant>()
   for (const [name, file] of Object.entries(map)) {
-    if (typeof file !== 'string' || !file.endsWith('.safetensors')) throw fail(`places tensor '${name}' in something that is no .safetensors file`)
+    if (typeof file !== 'string' || !file.endsWith('.safetensors'))
+      throw fail(`places tensor '${name}' in something that is no .safetensors file`)
     const shard = shards.get(file) ?? (await openSafetensors(files.path(file), { signal }))
     shards.set(file, shard)
     const constant = shard.tensors.get(name)

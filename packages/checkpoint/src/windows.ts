@@ -4,16 +4,22 @@ import { InvalidInputError, InvalidOptionError, type EncodeOptions } from '@teno
 export type Range = readonly [number, number]
 
 /** Most windows of one input. Each text of a pair may be cut, and then every window of one meets every window of the other. */
-export const windowLimit = 100_000
+const windowLimit = 100_000
 
 /** @throws InvalidOptionError when an option is out of range, whatever the text. */
 export function checkEncodeOptions({ maxLength, stride = 0, truncate = 'longest-first' }: EncodeOptions): void {
-  const refuse = (option: string, problem: string, remedy: string) => new InvalidOptionError({ where: 'encode', option, problem, remedy })
+  const refuse = (option: string, problem: string, remedy: string) =>
+    new InvalidOptionError({ where: 'encode', option, problem, remedy })
   if (maxLength !== undefined && !(Number.isSafeInteger(maxLength) && maxLength >= 1))
     throw refuse('maxLength', `is ${maxLength}`, 'Pass a whole number of tokens, 1 or more')
-  if (!Number.isSafeInteger(stride) || stride < 0) throw refuse('stride', `is ${stride}`, 'Pass a whole number of tokens, 0 or more')
+  if (!Number.isSafeInteger(stride) || stride < 0)
+    throw refuse('stride', `is ${stride}`, 'Pass a whole number of tokens, 0 or more')
   if (maxLength !== undefined && stride >= maxLength)
-    throw refuse('stride', `is ${stride}, not less than maxLength (${maxLength})`, 'Pass a stride that leaves each window something new')
+    throw refuse(
+      'stride',
+      `is ${stride}, not less than maxLength (${maxLength})`,
+      'Pass a stride that leaves each window something new',
+    )
   if (!['longest-first', 'only-first', 'only-second'].includes(truncate))
     throw refuse('truncate', `is '${truncate}'`, "Pass 'longest-first', 'only-first' or 'only-second'")
 }
@@ -28,7 +34,12 @@ export function checkEncodeOptions({ maxLength, stride = 0, truncate = 'longest-
  * @throws InvalidOptionError when maxLength or stride leave no room.
  * @throws InvalidInputError when the text that may be cut is too short for the other to fit.
  */
-export function planWindows(sequenceIds: readonly (0 | 1 | null)[], isPair: boolean, maxLength: number, options: EncodeOptions): Range[][] {
+export function planWindows(
+  sequenceIds: readonly (0 | 1 | null)[],
+  isPair: boolean,
+  maxLength: number,
+  options: EncodeOptions,
+): Range[][] {
   const { stride = 0, truncate = 'longest-first' } = options
   const spans = [spanOf(sequenceIds, 0), spanOf(sequenceIds, 1)] as const
   const counts = spans.map(([start, end]) => end - start) as [number, number]
@@ -48,7 +59,11 @@ export function planWindows(sequenceIds: readonly (0 | 1 | null)[], isPair: bool
   const windows = ([0, 1] as const).map((text) => windowsOf(spans[text], lengths[text], stride)) as [Range[], Range[]]
   const total = windows[0].length * windows[1].length
   if (total > windowLimit)
-    throw new InvalidInputError({ what: 'the text', problem: `makes ${total} windows, more than ${windowLimit}`, remedy: 'Encode it in parts, or cut only one text of the pair' })
+    throw new InvalidInputError({
+      what: 'the text',
+      problem: `makes ${total} windows, more than ${windowLimit}`,
+      remedy: 'Encode it in parts, or cut only one text of the pair',
+    })
 
   // The text that stands first in the encoding; an empty one may stand anywhere.
   const [early, late] = spans[0][0] <= spans[1][0] ? ([0, 1] as const) : ([1, 0] as const)
@@ -90,7 +105,11 @@ function cutLengths(
   const least = (first > 0 ? 1 : 0) + (second > 0 ? 1 : 0)
   if (room < least) throw noRoom()
   if (!isPair && truncate === 'only-second')
-    throw new InvalidInputError({ what: 'the text', problem: "is longer than maxLength, and truncate is 'only-second'", remedy: 'pass a pair, or truncate the first' })
+    throw new InvalidInputError({
+      what: 'the text',
+      problem: "is longer than maxLength, and truncate is 'only-second'",
+      remedy: 'pass a pair, or truncate the first',
+    })
   if (!isPair) return [room, 0]
   if (truncate === 'longest-first') return longestFirst(first, second, room)
 

@@ -50,7 +50,10 @@ describe('writeSafetensors', () => {
     await writeSafetensors(join(folder, 'empty.safetensors'), [])
     await using empty = await openSafetensors(join(folder, 'empty.safetensors'))
     expect(empty.tensors.size).toBe(0)
-    await writeSafetensors(join(folder, 'names.safetensors'), [['a"b\\c\n榫😀', vector], ['__proto__', vector]])
+    await writeSafetensors(join(folder, 'names.safetensors'), [
+      ['a"b\\c\n榫😀', vector],
+      ['__proto__', vector],
+    ])
     await using names = await openSafetensors(join(folder, 'names.safetensors'))
     expect([...names.tensors.keys()]).toEqual(['a"b\\c\n榫😀', '__proto__'])
   })
@@ -60,11 +63,23 @@ describe('writeSafetensors', () => {
     const path = join(folder, 'model.safetensors')
     const failing = lazyConstant('float32', [2], () => Promise.reject(new Error('no bytes')))
     const short = lazyConstant('float32', [2], async () => new Uint8Array(4))
-    await expect(writeSafetensors(path, [['weight', vector], ['failing', failing]])).rejects.toThrow('no bytes')
+    await expect(
+      writeSafetensors(path, [
+        ['weight', vector],
+        ['failing', failing],
+      ]),
+    ).rejects.toThrow('no bytes')
     await expect(writeSafetensors(path, [['short', short]])).rejects.toThrow(/'short' has 4 bytes, expected 8/)
-    await expect(writeSafetensors(path, [['weight', vector], ['weight', vector]])).rejects.toThrow(InvalidInputError)
+    await expect(
+      writeSafetensors(path, [
+        ['weight', vector],
+        ['weight', vector],
+      ]),
+    ).rejects.toThrow(InvalidInputError)
     await expect(writeSafetensors(path, [['__metadata__', vector]])).rejects.toThrow(InvalidInputError)
-    await expect(writeSafetensors(path, [['q', inlineConstant('int4', [2], new Uint8Array(1))]])).rejects.toThrow(/int4/)
+    await expect(writeSafetensors(path, [['q', inlineConstant('int4', [2], new Uint8Array(1))]])).rejects.toThrow(
+      /int4/,
+    )
     expect(await readdir(folder)).toEqual([])
   })
 
@@ -75,7 +90,14 @@ describe('writeSafetensors', () => {
       controller.abort()
       return new Uint8Array(8)
     })
-    const writing = writeSafetensors(join(folder, 'model.safetensors'), [['first', aborting], ['second', vector]], { signal: controller.signal })
+    const writing = writeSafetensors(
+      join(folder, 'model.safetensors'),
+      [
+        ['first', aborting],
+        ['second', vector],
+      ],
+      { signal: controller.signal },
+    )
     await expect(writing).rejects.toThrow(AbortedError)
     expect(await readdir(folder)).toEqual([])
   })

@@ -24,7 +24,11 @@ export interface WriteSafetensorsOptions {
  * @example
  * await writeSafetensors('model.safetensors', [['weight', inlineConstant('float32', [2], new Float32Array([1, 2]))]])
  */
-export async function writeSafetensors(path: string, entries: Iterable<readonly [string, Constant]>, options: WriteSafetensorsOptions = {}): Promise<void> {
+export async function writeSafetensors(
+  path: string,
+  entries: Iterable<readonly [string, Constant]>,
+  options: WriteSafetensorsOptions = {},
+): Promise<void> {
   const { metadata, signal } = options
   throwIfAborted(signal)
   const width = ({ dtype }: Constant) => byteLength(dtype, [])
@@ -61,22 +65,35 @@ export async function writeSafetensors(path: string, entries: Iterable<readonly 
 }
 
 /** Length, JSON and the spaces that align what follows. */
-function headerOf(entries: readonly (readonly [string, Constant])[], metadata: Readonly<Record<string, string>> | undefined): Uint8Array {
+function headerOf(
+  entries: readonly (readonly [string, Constant])[],
+  metadata: Readonly<Record<string, string>> | undefined,
+): Uint8Array {
   const json = new Map<string, unknown>(metadata === undefined ? [] : [['__metadata__', metadata]])
   let position = 0
   for (const [name, constant] of entries) {
-    const refuse = (problem: string, remedy: string) => new InvalidInputError({ what: `tensor '${name}'`, problem, remedy })
-    if (name === '__metadata__' || json.has(name)) throw refuse('is named twice, or as the format names its metadata', 'give each tensor a name of its own')
+    const refuse = (problem: string, remedy: string) =>
+      new InvalidInputError({ what: `tensor '${name}'`, problem, remedy })
+    if (name === '__metadata__' || json.has(name))
+      throw refuse('is named twice, or as the format names its metadata', 'give each tensor a name of its own')
     const dtype = nameOfType.get(constant.dtype)
-    if (dtype === undefined) throw refuse(`is ${constant.dtype}, which safetensors cannot hold`, 'write it as uint8 with two values to a byte')
-    if (constant.byteLength !== byteLength(constant.dtype, constant.shape)) throw refuse('has a byteLength that is not shape × type', 'mend the constant')
+    if (dtype === undefined)
+      throw refuse(`is ${constant.dtype}, which safetensors cannot hold`, 'write it as uint8 with two values to a byte')
+    if (constant.byteLength !== byteLength(constant.dtype, constant.shape))
+      throw refuse('has a byteLength that is not shape × type', 'mend the constant')
     json.set(name, { dtype, shape: constant.shape, data_offsets: [position, position + constant.byteLength] })
     position += constant.byteLength
   }
-  const text = new TextEncoder().encode(`{${[...json].map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`).join(',')}}`)
+  const text = new TextEncoder().encode(
+    `{${[...json].map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`).join(',')}}`,
+  )
   const padded = Math.ceil(text.byteLength / alignment) * alignment
   if (padded > headerLimit)
-    throw new InvalidInputError({ what: 'the header', problem: `has ${padded} bytes, more than the format's ${headerLimit}`, remedy: 'write several files' })
+    throw new InvalidInputError({
+      what: 'the header',
+      problem: `has ${padded} bytes, more than the format's ${headerLimit}`,
+      remedy: 'write several files',
+    })
   const header = new Uint8Array(8 + padded).fill(0x20)
   new DataView(header.buffer).setBigUint64(0, BigInt(padded), true)
   header.set(text, 8)
@@ -84,7 +101,7 @@ function headerOf(entries: readonly (readonly [string, Constant])[], metadata: R
 }
 
 async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
-  for (let done = 0; done < bytes.byteLength; ) {
+  for (let done = 0; done < bytes.byteLength;) {
     const { bytesWritten } = await handle.write(bytes, done, Math.min(bytes.byteLength - done, 2 ** 30))
     done += bytesWritten
   }

@@ -1,1 +1,1 @@
-export {}
+export { dynamicInt8, quantizeDynamically, type DynamicInt8Options } from './dynamic-int8.js'
