@@ -1,4 +1,4 @@
-import type { HostTensor, Tensor } from '@tenon/core'
+import type { HostTensor, NoticeEvent, Tensor } from '@tenon/core'
 
 import type { DeviceSettings } from './devices.js'
 import type { PreparedModel } from './weights/prepare-model.js'
@@ -10,6 +10,10 @@ export interface Binding {
   readonly reason: string
   /** Of ONNX Runtime. */
   readonly version: string
+  /** The threads that compute, in words for `probe`. */
+  readonly threads: string
+  /** What a user should know of how it came to be. */
+  readonly notices: readonly Omit<NoticeEvent, 'type'>[]
   /** Takes over the model: it is released when it is no longer needed, also after a failure. */
   open(model: PreparedModel, settings: SessionSettings, signal?: AbortSignal): Promise<Session>
   /** Called after all its sessions were closed. */

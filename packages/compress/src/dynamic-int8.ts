@@ -1,7 +1,9 @@
-import { checkOptions, inlineConstant, type Compressor, type Constant, type Pass } from '@tenon/core'
-import { integers, rewrite, scalar, type OpTable, type Value, type Visit } from '@tenon/graph'
-import { Abs, Add, Cast, Div, DynamicQuantizeMatMul, Gather, Max, Mul, ReduceMax, standardOps, Unsqueeze } from '@tenon/graph/ops'
+import { bytesOf, checkOptions, inlineConstant, lazyConstant, type Compressor, type Constant, type Graph, type Pass } from '@tenon/core'
+import { integers, rewrite, scalar, type GraphBuilder, type OpTable, type Value } from '@tenon/graph'
+import { Abs, Add, Cast, Div, DynamicQuantizeLinear, Gather, MatMulIntegerToFloat, Max, Mul, ReduceMax, standardOps, Unsqueeze } from '@tenon/graph/ops'
+import { linearLayer } from './linear-layers.js'
 import { quantizeChannels, type ChannelLayout } from './quantize-channels.js'
+import { normOf, onlyScores, smoothingScales, type Reader } from './smooth.js'
 
 export interface DynamicInt8Options {
   /**
@@ -10,6 +12,8 @@ export interface DynamicInt8Options {
    * 2022 describe such tokens). Default true.
    */
   readonly outlierGuard?: boolean
+  /** Evens out the columns of what comes from a layer norm, by the norm's own parameters. Default true. */
+  readonly smoothing?: boolean
   /** Whether embedding tables become bytes too, with a scale per row. Default true. */
   readonly embeddings?: boolean
   /** Matrices of fewer elements stay as they are: a small head gains nothing. Default 4096. */
@@ -33,46 +37,87 @@ export function dynamicInt8(defaults: DynamicInt8Options = {}): Compressor<'dyna
  * @throws InvalidOptionError
  */
 export function quantizeDynamically(options: DynamicInt8Options = {}, ops: OpTable = standardOps): Pass {
-  checkOptions('dynamic-int8', options, ['outlierGuard', 'embeddings', 'smallest'])
-  const settings = { outlierGuard: true, embeddings: true, smallest: 4096, ...options }
+  checkOptions('dynamic-int8', options, ['outlierGuard', 'smoothing', 'embeddings', 'smallest'])
+  const settings = { outlierGuard: true, smoothing: true, embeddings: true, smallest: 4096, ...options }
+  const worthwhile = (constant: Constant | undefined): constant is Constant =>
+    constant?.dtype === 'float32' && constant.shape.length === 2 && constant.shape[0]! * constant.shape[1]! >= settings.smallest
+
   return {
     name: 'dynamic-int8',
     apply(graph) {
-      const quantize = quantizer()
-      return rewrite(graph, ops, (visit) => {
-        const read = readers[visit.node.op]?.(visit)
-        if (read === undefined) return undefined
-        const weight = visit.builder.constantOf(read.weight)
-        if (weight?.dtype !== 'float32' || weight.shape.length !== 2 || weight.shape[0]! * weight.shape[1]! < settings.smallest) return undefined
-        if ('ids' in read) return settings.embeddings ? lookup(read, quantize(read.weight, weight, TABLE)) : undefined
-        return product(read, quantize(read.weight, weight, read.layout), settings.outlierGuard)
+      const readers = readersOf(graph, worthwhile)
+      const weights = weightQuantizer()
+      const activations = activationQuantizer(settings, readers)
+      return rewrite(graph, ops, ({ node, inputs, builder }) => {
+        const linear = linearLayer(node)
+        if (linear !== undefined) {
+          const [x, weight, bias] = inputs as [Value, Value, Value | undefined]
+          const constant = builder.constantOf(weight)
+          if (!worthwhile(constant)) return undefined
+          const input = activations(builder, x, node.inputs[0]!)
+          return product(input, weights(weight, constant, linear.layout, input), bias)
+        }
+        if (node.op === Gather.op && settings.embeddings && (node.attributes['axis'] ?? 0) === 0) {
+          const [table, ids] = inputs as [Value, Value]
+          const constant = builder.constantOf(table)
+          return worthwhile(constant) ? lookup(ids, weights(table, constant, TABLE)) : undefined
+        }
+        return undefined
       })
     },
   }
 }
 
-interface Product {
-  readonly x: Value
-  readonly weight: Value
-  readonly bias: Value | undefined
-  readonly layout: ChannelLayout
+/** The weights that read each value, by the value's name. */
+function readersOf(graph: Graph, worthwhile: (constant: Constant | undefined) => constant is Constant): ReadonlyMap<string, readonly Reader[]> {
+  const readers = new Map<string, Reader[]>()
+  for (const node of graph.nodes) {
+    const linear = linearLayer(node)
+    const weight = graph.constants.get(node.inputs[1] ?? '')
+    if (linear === undefined || !worthwhile(weight)) continue
+    const x = node.inputs[0]!
+    readers.set(x, [...(readers.get(x) ?? []), { weight, axis: linear.layout.axis === 0 ? 1 : 0, forgiving: onlyScores(graph, node.outputs[0]!) }])
+  }
+  return readers
 }
 
-interface Lookup {
-  readonly weight: Value
-  readonly ids: Value
+/** Rows as unsigned bytes, and what undoes it. */
+interface QuantizedRows {
+  readonly values: Value
+  readonly scale: Value
+  readonly zero: Value
+  /** [rows, 1]: what each row was divided by, under the guard. */
+  readonly rowScales: Value | undefined
+  /** What each column was divided by, which the weights make up for. */
+  readonly columnScales: (() => Promise<Float32Array>) | undefined
+  /** Tells smoothed weights of one layer from those of another. */
+  readonly name: string
 }
 
-/** How each op that this pass knows uses a weight; `undefined` where it uses it otherwise. */
-const readers: Readonly<Record<string, (visit: Visit) => Product | Lookup | undefined>> = {
-  MatMul: ({ inputs: [x, weight] }) => ({ x: x!, weight: weight!, bias: undefined, layout: { axis: 1, transpose: false } }),
-  Gemm: ({ inputs: [x, weight, bias], node: { attributes } }) => {
-    const { alpha = 1, beta = 1, transA = 0, transB = 0 } = attributes
-    if (alpha !== 1 || beta !== 1 || transA !== 0) return undefined
-    return { x: x!, weight: weight!, bias, layout: transB === 1 ? { axis: 0, transpose: true } : { axis: 1, transpose: false } }
-  },
-  Gather: ({ inputs: [weight, ids], node: { attributes } }) => ((attributes['axis'] ?? 0) === 0 ? { weight: weight!, ids: ids! } : undefined),
+/** Quantises a value once for all the layers that read it. */
+function activationQuantizer({ outlierGuard, smoothing }: { outlierGuard: boolean; smoothing: boolean }, readers: ReadonlyMap<string, readonly Reader[]>) {
+  const known = new Map<Value, QuantizedRows>()
+  return (builder: GraphBuilder, x: Value, name: string): QuantizedRows => {
+    const quantized = known.get(x) ?? quantize()
+    known.set(x, quantized)
+    return quantized
+
+    function quantize(): QuantizedRows {
+      const norm = smoothing ? normOf(builder, x) : undefined
+      let scales: Promise<Float32Array> | undefined
+      const columnScales = norm && (() => (scales ??= smoothingScales(norm, readers.get(name)!)))
+      const columns = x.shape.at(-1) as number
+      const even = columnScales === undefined ? x : Mul(x, builder.constant(lazyConstant('float32', [columns], async () => bytesOf((await columnScales()).map((scale) => 1 / scale))), `${name}_smoothing`))
+      const rowScales = outlierGuard ? Max([ReduceMax(Abs(even), integers(x, [-1])), scalar(x, SMALLEST_NORMAL)]) : undefined
+      const rows = rowScales === undefined ? even : Div(even, rowScales)
+      const [values, scale, zero] = builder.emit(DynamicQuantizeLinear as never, [rows], {}, 3) as [Value, Value, Value]
+      return { values, scale, zero, rowScales, columnScales, name }
+    }
+  }
 }
+
+/** What a row of zeros is divided by: the smallest float32 that no processor flushes to 0. */
+const SMALLEST_NORMAL = 2 ** -126
 
 /** Embedding tables keep their layout and have a scale per row. */
 const TABLE: ChannelLayout = { axis: 0, transpose: false }
@@ -83,37 +128,32 @@ interface QuantizedWeight {
 }
 
 /** Adds a weight's bytes and scales to the graph, once for all who use it the same way: tied weights stay tied. */
-function quantizer(): (weight: Value, constant: Constant, layout: ChannelLayout) => QuantizedWeight {
+function weightQuantizer() {
   const known = new Map<string, QuantizedWeight>()
-  return (weight, constant, layout) => {
+  return (weight: Value, constant: Constant, layout: ChannelLayout, input?: QuantizedRows): QuantizedWeight => {
     const { builder, name } = weight
-    const stem = layout === TABLE ? `${name}_rows` : name
-    const quantized = known.get(stem) ?? add()
+    const stem = layout === TABLE ? `${name}_rows` : input?.columnScales === undefined ? name : `${name}_for_${input.name}`
+    const quantized = known.get(stem) ?? quantize()
     known.set(stem, quantized)
     return quantized
 
-    function add(): QuantizedWeight {
-      const { values, scales } = quantizeChannels(constant, layout)
+    function quantize(): QuantizedWeight {
+      const { values, scales } = quantizeChannels(constant, layout, input?.columnScales)
       return { values: builder.constant(values, `${stem}_int8`), scales: builder.constant(scales, `${stem}_scale`) }
     }
   }
 }
 
-/** x: [rows, inputs] */
-function product({ x, bias }: Product, { values, scales }: QuantizedWeight, guard: boolean): Value {
-  const channels = scales.shape as readonly [number]
-  const zeros = x.builder.constant(inlineConstant('int8', channels, new Int8Array(channels[0])))
-  if (!guard) return DynamicQuantizeMatMul(x, values, scales, zeros, bias)
-  const largest = Max([ReduceMax(Abs(x), integers(x, [-1])), scalar(x, SMALLEST_NORMAL)]) // [rows, 1]
-  const restored = Mul(DynamicQuantizeMatMul(Div(x, largest), values, scales, zeros), largest)
+function product({ values, scale, zero, rowScales }: QuantizedRows, weight: QuantizedWeight, bias: Value | undefined): Value {
+  const channels = weight.scales.shape as readonly [number]
+  const zeros = values.builder.constant(inlineConstant('int8', channels, new Int8Array(channels[0])))
+  if (rowScales === undefined) return MatMulIntegerToFloat(values, weight.values, scale, weight.scales, zero, zeros, bias)
+  const restored = Mul(MatMulIntegerToFloat(values, weight.values, scale, weight.scales, zero, zeros), rowScales)
   return bias === undefined ? restored : Add(restored, bias)
 }
 
-/** What a row of zeros is divided by: the smallest float32 that no processor flushes to 0. */
-const SMALLEST_NORMAL = 2 ** -126
-
 /** Rows are fetched as bytes and scaled one by one: the table itself is never widened. */
-function lookup({ ids }: Lookup, { values, scales }: QuantizedWeight): Value {
+function lookup(ids: Value, { values, scales }: QuantizedWeight): Value {
   const rows = Cast(Gather(values, ids), { to: 'float32' })
   return Mul(rows, Unsqueeze(Gather(scales, ids), integers(ids, [-1])))
 }

@@ -3,27 +3,30 @@ import { bytesOf, lazyConstant, viewAs, type Constant } from '@tenon/core'
 /** Symmetric, −127 to 127: a weight and its negative are equally exact, and 0 is exact. */
 const LARGEST = 127
 
+/** How a matrix is stored: which axis counts its output channels, each with a scale of its own, and whether the bytes come out transposed. */
+export interface ChannelLayout {
+  readonly axis: 0 | 1
+  readonly transpose: boolean
+}
+
 /** A float32 matrix as signed bytes, one scale per channel; both computed when asked for. */
 export interface QuantizedChannels {
-  /** [inputs, channels]: the layout of a matrix product's right side; or [channels, inputs], a table's. */
   readonly values: Constant<'int8'>
   /** [channels] */
   readonly scales: Constant<'float32'>
 }
 
-export interface ChannelLayout {
-  /** Which axis of the matrix counts the channels. */
-  readonly axis: 0 | 1
-  /** Whether the bytes come out transposed. */
-  readonly transpose: boolean
-}
-
-/** Quantises each channel of a matrix by its own largest magnitude. */
-export function quantizeChannels(weight: Constant, { axis, transpose }: ChannelLayout): QuantizedChannels {
+/**
+ * Quantises each channel of a matrix by its own largest magnitude.
+ * @param inputScales Multiplies the other axis first: what the inputs were divided by.
+ */
+export function quantizeChannels(weight: Constant, { axis, transpose }: ChannelLayout, inputScales?: () => Promise<Float32Array>): QuantizedChannels {
   const [rows, columns] = weight.shape as readonly [number, number]
-  const channels = weight.shape[axis]!
   const shape = transpose ? [columns, rows] : [rows, columns]
-  const read = async () => viewAs('float32', await weight.bytes())
+  const read = async () => {
+    const source = viewAs('float32', await weight.bytes())
+    return inputScales === undefined ? source : multiply(source, rows, columns, axis, await inputScales())
+  }
   return {
     values: lazyConstant('int8', shape, async () => {
       const source = await read()
@@ -37,18 +40,33 @@ export function quantizeChannels(weight: Constant, { axis, transpose }: ChannelL
       }
       return bytesOf(result)
     }),
-    scales: lazyConstant('float32', [channels], async () => bytesOf(scalesOf(await read(), rows, columns, axis))),
+    scales: lazyConstant('float32', [weight.shape[axis]!], async () => bytesOf(scalesOf(await read(), rows, columns, axis))),
   }
+}
+
+function multiply(source: Float32Array, rows: number, columns: number, axis: 0 | 1, scales: Float32Array): Float32Array {
+  const result = new Float32Array(source.length)
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      result[row * columns + column] = source[row * columns + column]! * scales[axis === 0 ? column : row]!
+    }
+  }
+  return result
 }
 
 /** Largest magnitude of each channel over 127; 1 for a channel of zeros, which every scale represents. */
 function scalesOf(source: Float32Array, rows: number, columns: number, axis: 0 | 1): Float32Array {
-  const scales = new Float32Array(axis === 0 ? rows : columns)
+  return largestOf(source, rows, columns, axis).map((largest) => (largest === 0 ? 1 : largest / LARGEST))
+}
+
+/** Largest magnitude along the other axis than `axis`. */
+export function largestOf(source: Float32Array, rows: number, columns: number, axis: 0 | 1): Float32Array {
+  const result = new Float32Array(axis === 0 ? rows : columns)
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++) {
       const channel = axis === 0 ? row : column
-      scales[channel] = Math.max(scales[channel]!, Math.abs(source[row * columns + column]!))
+      result[channel] = Math.max(result[channel]!, Math.abs(source[row * columns + column]!))
     }
   }
-  return scales.map((largest) => (largest === 0 ? 1 : largest / LARGEST))
+  return result
 }

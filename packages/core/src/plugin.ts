@@ -29,7 +29,7 @@ function checkPlugin(plugin: unknown, position: number): asserts plugin is Plugi
     throw new InvalidPluginError({ plugin: where, problem, remedy: 'Call the factory: plugins: [bert()], not [bert]' })
   }
   const { kind, name, version } = plugin as Partial<Plugin>
-  const required = kind === undefined ? undefined : members[kind]
+  const required = kind !== undefined && Object.hasOwn(members, kind) ? members[kind] : undefined
   if (required === undefined || typeof name !== 'string' || name === '') {
     throw new InvalidPluginError({
       plugin: where,

@@ -49,13 +49,22 @@ export function createRuntime<const P extends Plugins>(options: { readonly plugi
   const listeners = new Set<{ type: string; listener: (event: never) => void }>()
   const live = new Scope()
   const runners = new Set<Scope>()
+  const creations = new Set<Promise<unknown>>()
   let disposed = false
 
   const emit: Emit = (event) => {
     for (const { type, listener } of listeners) if (type === event.type) listener(event as never)
   }
 
-  async function task(name: string, request: Request): Promise<Runner & Disposal> {
+  function task(name: string, request: Request = {}): Promise<Runner & Disposal> {
+    const creation = create(name, request)
+    creations.add(creation)
+    const settled = () => void creations.delete(creation)
+    creation.then(settled, settled)
+    return creation
+  }
+
+  async function create(name: string, request: Request): Promise<Runner & Disposal> {
     if (disposed) throw new DisposedError({ what: 'runtime' })
     const { model, backend, compress, signal, ...taskOptions } = request as Request & { signal?: AbortSignal }
     throwIfAborted(signal)
@@ -67,16 +76,18 @@ export function createRuntime<const P extends Plugins>(options: { readonly plugi
     const context: TaskContext = {
       emit,
       ...(signal && { signal }),
-      open: async (head) => {
-        const opened = await timed(emit, 'open', () => openModel(plugins, referenceOf(model), head, compress as Choice | undefined, { emit, signal }))
-        scope.defer(() => opened.checkpoint[Symbol.asyncDispose]())
-        return opened
-      },
-      compile: async (graph) => {
-        const executable = await timed(emit, 'compile', () => compileOn(plugins, backend as Choice | undefined, graph, { emit, signal }))
-        scope.defer(() => executable[Symbol.asyncDispose]())
-        return executable
-      },
+      open: (head) =>
+        timed(emit, 'open', async () => {
+          const opened = await openModel(plugins, referenceOf(model), head, compress as Choice | undefined, { emit, signal })
+          scope.defer(() => opened.checkpoint[Symbol.asyncDispose]())
+          return opened
+        }),
+      compile: (graph) =>
+        timed(emit, 'compile', async () => {
+          const executable = await compileOn(plugins, backend as Choice | undefined, graph, { emit, signal })
+          scope.defer(() => executable[Symbol.asyncDispose]())
+          return executable
+        }),
       task: async <R extends Runner>(other: string, overrides: Request = {}) => {
         const inner = await task(other, { model, backend, compress, signal, ...overrides })
         scope.defer(() => inner.dispose())
@@ -91,17 +102,22 @@ export function createRuntime<const P extends Plugins>(options: { readonly plugi
     try {
       const runner = await plugin.create(context, taskOptions as never)
       if (disposed) throw new DisposedError({ what: 'runtime' })
+      throwIfAborted(signal)
       return Object.assign(runner, { dispose, [Symbol.asyncDispose]: dispose })
     } catch (error) {
-      await dispose()
+      await afterFailure(dispose)
       throw error
     }
   }
 
   for (const backend of plugins.backends) live.defer(() => backend.dispose?.())
-  live.defer(async () => {
-    for (const scope of [...runners]) await scope.dispose()
+  live.defer(() => {
+    const all = new Scope()
+    for (const scope of [...runners].reverse()) all.defer(() => scope.dispose()) // a task before those that it asked for
+    return all.dispose()
   })
+  // Nothing is freed under a task that is still being created: it ends by itself, with a DisposedError.
+  live.defer(async () => void (await Promise.allSettled(creations)))
   const dispose = () => {
     disposed = true
     return live.dispose()
@@ -118,6 +134,9 @@ export function createRuntime<const P extends Plugins>(options: { readonly plugi
     [Symbol.asyncDispose]: dispose,
   }
 }
+
+/** Frees what a failure left behind. What failed first tells more than what the freeing meets. */
+const afterFailure = (free: () => PromiseLike<void>) => Promise.resolve().then(free).catch(() => undefined)
 
 interface Working {
   readonly emit: Emit
@@ -164,7 +183,7 @@ async function openModel(plugins: PluginTable, reference: string, head: string, 
     const graphs = pass === undefined ? built : Object.fromEntries(Object.entries(built).map(([role, graph]) => [role, pass.apply(graph)]))
     return { checkpoint, graphs, tokenizer }
   } catch (error) {
-    await checkpoint[Symbol.asyncDispose]()
+    await afterFailure(() => checkpoint[Symbol.asyncDispose]())
     throw error
   }
 }

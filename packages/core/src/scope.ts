@@ -5,8 +5,10 @@ export class Scope {
   #frees: Free[] = []
   #disposal: Promise<void> | undefined
 
+  /** What is registered after the disposal is freed at once. */
   defer(free: Free): void {
     this.#frees.push(free)
+    if (this.#disposal !== undefined) this.#disposal = this.#disposal.finally(() => this.#freeAll())
   }
 
   /** Frees everything, whatever fails on the way; the first failure is thrown at the end. Later calls wait for the first. */

@@ -1,5 +1,5 @@
 import { InvalidGraphError, type Attribute, type Constant, type DataType, type Dimension, type Graph, type Node } from '@tenon/core'
-import { checkCall, filled } from './call.js'
+import { checkCall, contextOf, filled } from './call.js'
 import { canonical } from './dimension.js'
 import { elementsOf } from './elements.js'
 import { Value, type Emitter, type OpDefinition, type ValueType } from './op.js'
@@ -22,6 +22,7 @@ interface PendingNode {
  */
 export class GraphBuilder implements Emitter {
   readonly #nodes: PendingNode[] = []
+  readonly #producers = new Map<Value, PendingNode>()
   readonly #inputs: Value[] = []
   readonly #outputs = new Map<string, Value>()
   readonly #constants = new Map<Value, Constant>()
@@ -53,6 +54,11 @@ export class GraphBuilder implements Emitter {
     return value
   }
 
+  /** The node that makes a value, if one does. */
+  producerOf(value: Value): { readonly op: string; readonly inputs: readonly (Value | undefined)[] } | undefined {
+    return this.#producers.get(value)
+  }
+
   /** The constant behind a value, if it is one. */
   constantOf(value: Value): Constant | undefined {
     return this.#constants.get(value)
@@ -67,29 +73,37 @@ export class GraphBuilder implements Emitter {
     const attributes = Object.fromEntries(Object.entries(given).filter((entry): entry is [string, Attribute] => entry[1] !== undefined))
     const trimmed = inputs.slice(0, inputs.findLastIndex((input) => input !== undefined) + 1)
     checkCall(this.name, definition, trimmed, attributes)
-    const inferred = definition.infer(trimmed as never, filled(definition, attributes) as never, { op: definition.op, outputs: names.length })
+    for (const input of trimmed) if (input !== undefined) this.#own(input)
+    const inferred = definition.infer(trimmed as never, filled(definition, attributes) as never, contextOf(definition, trimmed, names.length))
     const types = Array.isArray(inferred) ? (inferred as readonly ValueType[]) : [inferred as ValueType]
     const values = names.map((name, index) => {
       const type = types[index]
       if (type === undefined) throw new InvalidGraphError({ graph: this.name, problem: `${definition.op} has no output ${index}` })
       return new Value(this, name === '' ? '' : name === undefined ? this.#fresh(definition.op.split('::').at(-1)!) : this.#claim(name), type)
     })
-    this.#nodes.push({ op: definition.op, inputs: trimmed, outputs: values, attributes })
+    const node: PendingNode = { op: definition.op, inputs: trimmed, outputs: values, attributes }
+    this.#nodes.push(node)
+    for (const value of values) this.#producers.set(value, node)
     return values
   }
 
   /** Makes a value an output of the graph, under this name. */
   output(name: string, value: Value): void {
+    this.#own(value)
+    if (name === '') throw new InvalidGraphError({ graph: this.name, problem: 'an output has an empty name' })
     if (this.#outputs.has(name)) throw new InvalidGraphError({ graph: this.name, problem: `two outputs are named '${name}'` })
     this.#outputs.set(name, value)
   }
 
   /** Freezes what the outputs depend on; what nothing uses is left out. */
   build(): Graph {
+    for (const input of this.#inputs) {
+      if ((this.#outputs.get(input.name) ?? input) !== input) throw new InvalidGraphError({ graph: this.name, problem: `the output '${input.name}' has the name of an input` })
+    }
     const needed = new Set<Value>(this.#outputs.values())
     const nodes = this.#nodes.toReversed().filter((node) => {
       if (!node.outputs.some((output) => needed.has(output))) return false
-      for (const input of node.inputs) if (input !== undefined) needed.add(input)
+      for (const value of [...node.inputs, ...node.outputs]) if (value !== undefined) needed.add(value)
       return true
     }).toReversed()
     const renames = this.#renameOutputs(needed)
@@ -102,7 +116,7 @@ export class GraphBuilder implements Emitter {
     }))
     // An output that is an input, a constant or another output as well needs a node that makes it under its own name.
     for (const [name, value] of this.#outputs) {
-      if (nameOf(value) !== name) built.push({ op: 'Identity', inputs: [nameOf(value)], outputs: [name], attributes: {} })
+      if (nameOf(value) !== name) built.push({ op: 'Identity', inputs: Object.freeze([nameOf(value)]), outputs: Object.freeze([name]), attributes: Object.freeze({}) })
     }
     const info = (name: string, { dtype, shape }: ValueType) => Object.freeze({ name, dtype, shape: Object.freeze([...shape]) })
     return Object.freeze({
@@ -114,17 +128,20 @@ export class GraphBuilder implements Emitter {
     })
   }
 
-  /** A value made by a node takes the name of the first output it is. */
+  /** A value made by a node takes the name of the first output it is; other values that have an output's name make way. */
   #renameOutputs(needed: ReadonlySet<Value>): Map<Value, string> {
     const renames = new Map<Value, string>()
-    const taken = new Map([...needed].map((value) => [value.name, value]))
     for (const [name, value] of this.#outputs) {
-      if (this.#constants.has(value) || this.#inputs.includes(value) || renames.has(value)) continue
-      const holder = taken.get(name)
-      if (holder !== undefined && holder !== value) renames.set(holder, this.#fresh(name))
-      renames.set(value, name)
+      if (!this.#constants.has(value) && !this.#inputs.includes(value) && !renames.has(value)) renames.set(value, name)
+    }
+    for (const value of needed) {
+      if (!renames.has(value) && (this.#outputs.get(value.name) ?? value) !== value) renames.set(value, this.#fresh(value.name))
     }
     return renames
+  }
+
+  #own(value: Value): void {
+    if (value.builder !== this) throw new InvalidGraphError({ graph: this.name, problem: `the value '${value.name}' belongs to another graph` })
   }
 
   #claim(name: string): string {
@@ -137,7 +154,7 @@ export class GraphBuilder implements Emitter {
   #fresh(stem: string): string {
     for (let count = this.#counters.get(stem) ?? 0; ; count++) {
       const name = `${stem}_${count}`
-      if (this.#used.has(name) || this.#reserved.has(name)) continue
+      if (this.#used.has(name) || this.#reserved.has(name) || this.#outputs.has(name)) continue
       this.#counters.set(stem, count + 1)
       return this.#claim(name)
     }

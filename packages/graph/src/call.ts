@@ -1,5 +1,11 @@
 import { InvalidGraphError, type Attribute } from '@tenon/core'
-import type { AttributeSpec, OpDefinition } from './op.js'
+import { typeCodes } from './onnx/schema.js'
+import type { AttributeSpec, InferContext, OpDefinition } from './op.js'
+
+/** What the rules of a definition are told of the node they are asked about. */
+export function contextOf({ op }: OpDefinition, inputs: readonly ({ readonly name: string } | undefined)[], outputs: number): InferContext {
+  return { op, outputs, call: `${op.split('::').at(-1)!.toLowerCase()}(${inputs.map((input) => input?.name ?? '').join(',')})` }
+}
 
 /** The attributes with the definition's defaults filled in. */
 export function filled(definition: OpDefinition, attributes: Readonly<Record<string, Attribute>>): Record<string, Attribute> {
@@ -11,7 +17,7 @@ const isType: Record<AttributeSpec['type'], (value: Attribute) => boolean> = {
   int: (value) => Number.isSafeInteger(value),
   float: (value) => typeof value === 'number',
   string: (value) => typeof value === 'string',
-  dtype: (value) => typeof value === 'string',
+  dtype: (value) => typeof value === 'string' && Object.hasOwn(typeCodes, value),
   ints: (value) => Array.isArray(value) && value.every((item) => Number.isSafeInteger(item)),
   floats: (value) => Array.isArray(value) && value.every((item) => typeof item === 'number'),
   tensor: (value) => typeof value === 'object' && 'bytes' in value,
@@ -34,7 +40,7 @@ export function checkCall(graph: string, definition: OpDefinition, inputs: reado
   })
   if (variadic && inputs.length < slots.length) complain('needs at least one input')
   for (const [name, value] of Object.entries(attributes)) {
-    const spec = definition.attributes[name]
+    const spec = Object.hasOwn(definition.attributes, name) ? definition.attributes[name] : undefined
     if (spec === undefined) complain(`has no attribute '${name}' (known: ${Object.keys(definition.attributes).join(', ') || 'none'})`)
     else if (!isType[spec.type](value)) complain(`takes ${spec.type} as '${name}' and got ${JSON.stringify(value)}`)
   }

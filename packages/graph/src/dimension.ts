@@ -11,7 +11,7 @@ function parse(dimension: Dimension): Polynomial {
   if (typeof dimension === 'number') return new Map(dimension === 0 ? [] : [['', dimension]])
   const terms: Polynomial = new Map()
   for (const { sign, text } of splitTerms(dimension)) {
-    const factors = splitTop(text, '*')
+    const factors = splitTop(text, '*').map((factor) => factor.trim()).filter((factor) => factor !== '')
     const coefficient = factors.filter((factor) => /^\d+$/.test(factor)).reduce((product, factor) => product * Number(factor), sign)
     add(terms, factors.filter((factor) => !/^\d+$/.test(factor)).toSorted().join('*'), coefficient)
   }
@@ -32,7 +32,7 @@ function splitTop(text: string, separator: string): string[] {
 }
 
 function splitTerms(text: string): { sign: number; text: string }[] {
-  return splitTop(text, '+').flatMap((sum) => splitTop(sum, '-').map((part, index) => ({ sign: index === 0 ? 1 : -1, text: part }))).filter(({ text: part }) => part !== '')
+  return splitTop(text, '+').flatMap((sum) => splitTop(sum, '-').map((part, index) => ({ sign: index === 0 ? 1 : -1, text: part }))).filter(({ text: part }) => part.trim() !== '')
 }
 
 /** `'batch*sequence'` → its symbols. */
@@ -68,7 +68,7 @@ export function sum(a: Dimension, b: Dimension): Dimension {
 }
 
 export function product(a: Dimension, b: Dimension): Dimension {
-  if (typeof a === 'number' && typeof b === 'number') return a * b
+  if (typeof a === 'number' && typeof b === 'number') return a * b + 0 // no -0
   const terms: Polynomial = new Map()
   for (const [left, x] of parse(a)) {
     for (const [right, y] of parse(b)) add(terms, [left, right].flatMap(symbolsOf).toSorted().join('*'), x * y)

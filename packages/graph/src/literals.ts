@@ -5,8 +5,36 @@ import type { Value } from './op.js'
 export function scalar(like: Value, value: number): Value {
   const dtype = like.dtype as NumericType
   const values = allocate(dtype, 1)
-  values[0] = dtype === 'int64' || dtype === 'uint64' ? BigInt(value) : value
+  values[0] = dtype === 'int64' || dtype === 'uint64' ? BigInt(value) : dtype === 'float16' ? float16Bits(value) : dtype === 'bfloat16' ? bfloat16Bits(value) : value
   return like.builder.constant(inlineConstant(dtype, [], values))
+}
+
+const word = new DataView(new ArrayBuffer(4))
+
+/** The upper half of the float32, rounded to nearest, ties to even. Beyond the range numbers stay finite, since masks use the lowest float32. */
+function bfloat16Bits(value: number): number {
+  if (Number.isNaN(value)) return 0x7fc0
+  word.setFloat32(0, value)
+  const bits = word.getUint32(0)
+  const rounded = (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16
+  return (rounded & 0x7fff) === 0x7f80 && Number.isFinite(value) ? rounded - 1 : rounded
+}
+
+/** IEEE 754 binary16, likewise. */
+function float16Bits(value: number): number {
+  if (Number.isNaN(value)) return 0x7e00
+  const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0
+  const size = Math.abs(value)
+  if (size === Infinity) return sign | 0x7c00
+  if (size >= 65504) return sign | 0x7bff
+  const exponent = Math.max(Math.floor(Math.log2(size)), -14)
+  const steps = roundHalfToEven(size / 2 ** (exponent - 10)) // 1024 to 2048 of them from one power of two to the next
+  return sign | (((exponent + 14) << 10) + steps)
+}
+
+function roundHalfToEven(value: number): number {
+  const rounded = Math.round(value)
+  return rounded - value === 0.5 && rounded % 2 === 1 ? rounded - 1 : rounded
 }
 
 /** Integers as an int64 vector, in `near`'s graph: axes and shapes. */

@@ -85,6 +85,8 @@ export interface InferContext {
   readonly op: string
   /** How many outputs are wanted. */
   readonly outputs: number
+  /** The op and its inputs, `'slice(x,starts,ends)'`: what sizes that only a run can tell are named after. Equal calls have equal sizes. */
+  readonly call: string
 }
 
 /** Operators by name; `standardOps`, or these and one's own. */

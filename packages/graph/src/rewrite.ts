@@ -1,5 +1,6 @@
 import { InvalidGraphError, type Graph, type Node } from '@tenon/core'
 import { GraphBuilder } from './builder.js'
+import { checkCall } from './call.js'
 import type { OpDefinition, OpTable, Value } from './op.js'
 
 /** A node of the graph being rewritten, with its inputs as values of the new one. */
@@ -49,6 +50,7 @@ function replay(graph: Graph, ops: OpTable, rule: Rule) {
     const definition = ops.get(node.op)
     if (definition === undefined) throw new InvalidGraphError({ graph: graph.name, problem: `the operator ${node.op} is unknown`, remedy: 'Add its definition to the operator table' })
     const inputs = node.inputs.map((name) => (name === '' ? undefined : read(name, node.op)))
+    checkCall(graph.name, definition, inputs, node.attributes)
     const replacement = rule({ node, definition, inputs, builder })
     changed ||= replacement !== undefined
     const made = replacement === undefined ? builder.emitNamed(definition, inputs, node.attributes, node.outputs) : [replacement].flat()

@@ -1,9 +1,12 @@
 import { ShapeMismatchError, TypeMismatchError, type Dimension } from '@tenon/core'
 import type { ValueType } from './op.js'
 
+/** Whether a size is known only at run time, and was named here rather than by whoever declared the inputs. */
+const isOpaque = (size: Dimension) => typeof size === 'string' && size.includes('(')
+
 /**
  * The shape of an elementwise result under ONNX's (NumPy's) broadcasting. Where a symbol meets a size above 1,
- * the size wins, since the two must be equal or the symbol 1; two different symbols are a mistake.
+ * the size wins, since the two must be equal or the symbol 1; two different symbols that somebody declared are a mistake.
  */
 export function broadcast(op: string, ...shapes: (readonly Dimension[])[]): Dimension[] {
   const rank = Math.max(...shapes.map((shape) => shape.length))
@@ -13,7 +16,9 @@ export function broadcast(op: string, ...shapes: (readonly Dimension[])[]): Dime
       const size = shape[axis - rank + shape.length] ?? 1
       if (size === 1 || size === result) continue
       if (result === 1 || (typeof result === 'string' && typeof size === 'number')) result = size
-      else if (typeof result === 'string' || typeof size === 'number') {
+      else if (typeof result === 'number' && typeof size === 'string') continue
+      else if (isOpaque(result) || isOpaque(size)) result = `broadcast(${[result, size].toSorted().join(',')})`
+      else {
         throw new ShapeMismatchError({ op, expected: 'shapes that broadcast', actual: shapes.map((each) => `[${each.join(', ')}]`).join(' and ') })
       }
     }

@@ -1,1 +1,1 @@
-export {}
+export { embedding, type EmbeddingOptions } from './embedding.js'

@@ -1,8 +1,10 @@
+import type * as koffiModule from 'koffi'
+
 import { functions, releases, type Parameter } from './functions.js'
 import { OrtError } from './ort-error.js'
 import { slots } from './slots.js'
 
-export type Koffi = typeof import('koffi')
+export type Koffi = typeof koffiModule
 
 /** An address, as koffi gives it. */
 export type Pointer = bigint

@@ -1,10 +1,6 @@
 import { Gate } from '../gate.js'
+import type { ThreadSettings } from '../threads.js'
 import { out, type OrtLibrary, type Pointer } from './api.js'
-
-export interface ThreadSettings {
-  readonly threads: number
-  readonly spinning: boolean
-}
 
 /** Only fatal errors are logged: the library prints to stderr, and what failed comes back as a status anyway. */
 const logFatal = 4

@@ -47,7 +47,7 @@ export async function prepareModel(graph: Graph, { temporaryFolder, signal }: { 
       weightBytes += constant.byteLength
       if (locations.has(constant)) continue
       if (constant.byteLength <= (constant.inline === undefined ? embeddedBytes : embeddedInlineBytes)) {
-        if (constant.inline === undefined) embedded.set(name, { ...constant, inline: await fetchBytes(graph, name, constant) })
+        if (constant.inline === undefined) embedded.set(name, inMemory(constant, await fetchBytes(graph, name, constant)))
         continue
       }
       const inFile = constant.file && (await files.locate(constant.file.path, constant.file.offset, constant.byteLength))
@@ -69,6 +69,8 @@ export async function prepareModel(graph: Graph, { temporaryFolder, signal }: { 
     throw error
   }
 }
+
+const inMemory = ({ dtype, shape, byteLength }: Constant, inline: Uint8Array): Constant => ({ dtype, shape, byteLength, inline, bytes: async () => inline })
 
 async function fetchBytes(graph: Graph, name: string, constant: Constant): Promise<Uint8Array> {
   const bytes = await constant.bytes()

@@ -21,8 +21,8 @@ function watchExit(): void {
 }
 
 /**
- * A temporary file for weights that are computed: ONNX Runtime maps it, so that at no time is more than one weight in
- * JavaScript's memory. Passing them from memory instead keeps every weight twice while the session is made.
+ * A temporary file for weights that are computed: ONNX Runtime maps it, so that no more than two weights at a time are
+ * in JavaScript's memory. Passing them from memory instead keeps every weight twice while the session is made.
  */
 export class SpillFile {
   /** @throws BackendError when nothing can be written there. */
@@ -42,15 +42,24 @@ export class SpillFile {
   readonly #file: FileHandle
   #end = 0
   #open = true
+  #writing: Promise<void> = Promise.resolve()
 
   private constructor(path: string, file: FileHandle) {
     this.path = path
     this.#file = file
   }
 
-  /** Writes a weight and returns its offset. */
+  /** Begins to write a weight and returns its offset. The next one can be computed meanwhile. */
   async append(bytes: Uint8Array): Promise<number> {
+    await this.#writing
     const offset = Math.ceil(this.#end / alignment) * alignment
+    this.#end = offset + bytes.byteLength
+    this.#writing = this.#write(bytes, offset)
+    this.#writing.catch(() => {}) // whoever calls next hears of it
+    return offset
+  }
+
+  async #write(bytes: Uint8Array, offset: number): Promise<void> {
     try {
       for (let done = 0; done < bytes.byteLength; ) {
         const { bytesWritten } = await this.#file.write(bytes, done, bytes.byteLength - done, offset + done)
@@ -59,20 +68,24 @@ export class SpillFile {
     } catch (error) {
       throw spillError(dirname(this.path), error)
     }
-    this.#end = offset + bytes.byteLength
-    return offset
   }
 
+  /** @throws BackendError when the last weight could not be written. */
   async close(): Promise<void> {
-    if (this.#open) await this.#file.close()
+    if (!this.#open) return
     this.#open = false
+    try {
+      await this.#writing
+    } finally {
+      await this.#file.close()
+    }
   }
 
   /** What is mapped stays readable on POSIX systems. Where it cannot be deleted yet (Windows), the end of the process does it. */
   async delete(): Promise<void> {
-    await this.close()
     const folder = dirname(this.path)
     try {
+      await this.close().catch(() => {}) // what failed was thrown where it mattered
       await rm(folder, { recursive: true, force: true })
       live.delete(folder)
     } catch {

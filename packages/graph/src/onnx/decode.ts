@@ -1,5 +1,5 @@
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire'
-import { bytesOf, InvalidFileError, type Attribute, type Constant, type DataType, type Dimension, type Graph, type Node, type NumericType, type TypedArray, type ValueInfo } from '@tenon/core'
+import { byteLength, bytesOf, InvalidFileError, type Attribute, type Constant, type DataType, type Dimension, type Graph, type Node, type NumericType, type TypedArray, type ValueInfo } from '@tenon/core'
 import type { AttributeTable, OpTable } from '../op.js'
 import { attributeCodes, EXTERNAL, field, OPSET, typeNames } from './schema.js'
 
@@ -161,6 +161,8 @@ function decodeAttribute(decoder: Decoder, body: Uint8Array, specs: AttributeTab
 
 function literal(decoder: Decoder, { dtype, shape, data }: TensorRecord): Constant {
   if ('location' in data) return decoder.problem('keeps an attribute in external data, which is not read')
+  const expected = byteLength(dtype, shape)
+  if (data.bytes.byteLength !== expected) return decoder.problem(`holds ${data.bytes.byteLength} bytes for an attribute whose shape [${shape.join(', ')}] needs ${expected}`)
   const inline = new Uint8Array(data.bytes)
   return { dtype, shape, byteLength: inline.byteLength, inline, bytes: async () => inline }
 }
@@ -214,10 +216,14 @@ function decodeValueInfo(decoder: Decoder, body: Uint8Array): ValueInfo {
   if (dtype === undefined || dimensions === undefined) return decoder.problem(`does not say of what type and shape '${name}' is`)
   decoder.message(dimensions, {
     [field.shape.dim]: (reader) => {
-      // A size nobody named is one of its own.
-      let size: Dimension = `${name}_${shape.length}`
+      // A size nobody named is one of its own; the -1 of older exporters means the same.
+      const own = `size(${name})[${shape.length}]`
+      let size: Dimension = own
       decoder.message(reader.bytes(), {
-        [field.dimension.value]: (inner) => (size = decoder.integer(inner)),
+        [field.dimension.value]: (inner) => {
+          const value = decoder.integer(inner)
+          size = value < 0 ? own : value
+        },
         [field.dimension.param]: (inner) => (size = inner.string() || size),
       })
       shape.push(size)

@@ -21,7 +21,7 @@ export interface EncodeOptions {
 
 /**
  * A graph as the bytes of an ONNX `ModelProto`.
- * @throws InvalidGraphError for an op without a definition, or a constant that is neither inline nor external.
+ * @throws InvalidGraphError for an op or attribute without a definition, or a constant that is neither inline nor external.
  */
 export function encodeOnnx(graph: Graph, { externalData = () => undefined, ops = standardOps }: EncodeOptions = {}): Uint8Array {
   const domains = [...new Set(graph.nodes.map((node) => splitOp(node.op).domain))].filter((domain) => domain !== '').toSorted()
@@ -72,7 +72,9 @@ function encodeNode(writer: BinaryWriter, graph: string, node: Node, ops: OpTabl
   text(writer, field.node.name, node.outputs.find((output) => output !== '') ?? '')
   text(writer, field.node.opType, type)
   for (const [name, value] of Object.entries(node.attributes)) {
-    message(writer, field.node.attribute, () => encodeAttribute(writer, graph, name, value, definition.attributes[name]!))
+    const spec = definition.attributes[name]
+    if (spec === undefined) throw new InvalidGraphError({ graph, problem: `${node.op} has no attribute '${name}'` })
+    message(writer, field.node.attribute, () => encodeAttribute(writer, graph, name, value, spec))
   }
   if (domain !== '') text(writer, field.node.domain, domain)
 }

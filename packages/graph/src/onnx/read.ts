@@ -17,13 +17,17 @@ const AT_HAND = 4096
  * @throws MissingFileError, InvalidFileError
  */
 export async function readOnnx(path: string, { ops = standardOps }: { readonly ops?: OpTable } = {}): Promise<Graph> {
-  const { size } = await stat(path).catch((cause: unknown) => {
+  const file = await stat(path).catch((cause: unknown) => {
     throw new MissingFileError({ path, cause })
   })
-  if (size > LARGEST_MODEL) throw new InvalidFileError({ path, problem: `has ${size} bytes, and an ONNX model file holds at most ${LARGEST_MODEL}`, remedy: 'Keep its weights as external data' })
+  if (!file.isFile()) throw new InvalidFileError({ path, problem: 'is no file', remedy: 'Name the .onnx file itself' })
+  if (file.size > LARGEST_MODEL) throw new InvalidFileError({ path, problem: `has ${file.size} bytes, and an ONNX model file holds at most ${LARGEST_MODEL}`, remedy: 'Keep its weights as external data' })
   const { graph, tensors } = decodeOnnx(await readFile(path), path, ops)
   const constants = new Map<string, Constant>()
-  for (const tensor of tensors) constants.set(tensor.name, await locate(tensor, path))
+  for (const tensor of tensors) {
+    if (constants.has(tensor.name)) throw new InvalidFileError({ path, problem: `holds two tensors named '${tensor.name}'` })
+    constants.set(tensor.name, await locate(tensor, path))
+  }
   return Object.freeze({ ...graph, constants })
 }
 
@@ -33,9 +37,10 @@ async function locate(tensor: TensorRecord, model: string): Promise<Constant> {
   if (!Number.isSafeInteger(expected)) throw new InvalidFileError({ path: model, problem: `holds the tensor '${name}' of impossible shape [${shape.join(', ')}]` })
   if ('location' in data) {
     const path = await contained(data.location, model, name)
-    const { size } = await stat(path)
+    const file = await stat(path)
+    if (!file.isFile()) throw new InvalidFileError({ path: model, problem: `wants the tensor '${name}' from '${data.location}', which is no file` })
     if (data.length !== undefined && data.length !== expected) throw new InvalidFileError({ path: model, problem: `gives the tensor '${name}' ${data.length} bytes, and its shape [${shape.join(', ')}] needs ${expected}` })
-    if (data.offset + expected > size) throw new InvalidFileError({ path, problem: `ends at ${size}, inside the tensor '${name}' (${data.offset} to ${data.offset + expected})` })
+    if (data.offset + expected > file.size) throw new InvalidFileError({ path, problem: `ends at ${file.size}, inside the tensor '${name}' (${data.offset} to ${data.offset + expected})` })
     return inFile(dtype, shape, path, data.offset)
   }
   if (data.bytes.byteLength !== expected) throw new InvalidFileError({ path: model, problem: `holds ${data.bytes.byteLength} bytes for the tensor '${name}', and its shape [${shape.join(', ')}] needs ${expected}` })

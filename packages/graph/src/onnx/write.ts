@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, open, rename, rm, writeFile, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { throwIfAborted, type Constant, type Emit, type Graph } from '@tenon/core'
+import { InvalidGraphError, InvalidOptionError, throwIfAborted, type Constant, type Emit, type Graph } from '@tenon/core'
 import { encodeOnnx, type ExternalLocation } from './encode.js'
 import type { OpTable } from '../op.js'
 
@@ -20,9 +20,12 @@ export interface WriteOptions {
  * Writes `path` and, beside it, the weights as external data, each at a page boundary so that runtimes map them.
  * Weights pass through one at a time. Both files appear whole or not at all.
  * @returns the files written.
- * @throws InvalidGraphError, AbortedError
+ * @throws InvalidGraphError, InvalidOptionError, AbortedError
  */
 export async function writeOnnx(graph: Graph, path: string, { dataFile = `${basename(path)}_data`, ops, emit, signal }: WriteOptions = {}): Promise<string[]> {
+  if (['', '.', '..', basename(path)].includes(dataFile) || basename(dataFile) !== dataFile) {
+    throw new InvalidOptionError({ where: 'writeOnnx', option: 'dataFile', problem: `is '${dataFile}'`, remedy: "Give the name of a file beside the model's own" })
+  }
   const folder = dirname(path)
   await mkdir(folder, { recursive: true })
   const unfinished = `.${randomUUID()}.partial`
@@ -53,11 +56,11 @@ async function writeConstants(graph: Graph, path: string, location: string, emit
     for (const [name, constant] of graph.constants) {
       throwIfAborted(signal)
       if (constant.byteLength < PAGE) {
-        inline.set(name, { ...constant, inline: await constant.bytes() })
+        inline.set(name, { ...constant, inline: await bytesOf(graph, name, constant) })
       } else {
         file ??= await open(path, 'wx')
         const offset = Math.ceil(end / PAGE) * PAGE
-        await file.write(await constant.bytes(), 0, constant.byteLength, offset)
+        await writeAll(file, await bytesOf(graph, name, constant), offset)
         locations.set(name, { location, offset, length: constant.byteLength })
         inline.set(name, constant)
         end = offset + constant.byteLength
@@ -70,4 +73,15 @@ async function writeConstants(graph: Graph, path: string, location: string, emit
     await file?.close()
   }
   return { locations, inline }
+}
+
+async function bytesOf(graph: Graph, name: string, constant: Constant): Promise<Uint8Array> {
+  const bytes = await constant.bytes()
+  if (bytes.byteLength !== constant.byteLength) throw new InvalidGraphError({ graph: graph.name, problem: `the constant '${name}' says it has ${constant.byteLength} bytes and gives ${bytes.byteLength}` })
+  return bytes
+}
+
+/** The system writes at most 2 GB at a time. */
+async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < bytes.byteLength; ) done += (await file.write(bytes, done, bytes.byteLength - done, position + done)).bytesWritten
 }

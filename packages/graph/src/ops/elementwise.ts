@@ -11,21 +11,31 @@ const isInteger = (dtype: DataType) => integers.has(dtype)
 const unary = <Name extends string>(op: Name, since: number, compute: (x: number) => number) =>
   defineOp(op, { since, inputs: ['X'], infer: ([x]) => ({ dtype: x.dtype, shape: x.shape }), evaluate: ([x]) => map(x, compute) })
 
-/** Shape arithmetic keeps its elements where both sides know theirs and are as long, or one is a scalar. */
-function elementsOf(a: ValueType, b: ValueType, compute: ((a: Dimension, b: Dimension) => Dimension) | undefined): readonly Dimension[] | undefined {
+type OnSizes = (a: Dimension, b: Dimension) => Dimension | undefined
+
+/** Shape arithmetic keeps its elements where both sides are vectors or scalars and know theirs. */
+function elementsOf(a: ValueType, b: ValueType, shape: readonly Dimension[], compute: OnSizes): readonly Dimension[] | undefined {
   const [left, right] = [a.elements, b.elements]
-  if (compute === undefined || left === undefined || right === undefined) return undefined
+  if (left === undefined || right === undefined || shape.length > 1) return undefined
   const pick = (elements: readonly Dimension[], index: number) => elements[elements.length === 1 ? 0 : index]!
-  return Array.from({ length: Math.max(left.length, right.length) }, (_, index) => compute(pick(left, index), pick(right, index)))
+  const results = Array.from({ length: Number(shape[0] ?? 1) }, (_, index) => compute(pick(left, index), pick(right, index)))
+  return results.every((result) => result !== undefined) ? results : undefined
 }
 
-const arithmetic = <Name extends string>(op: Name, since: number, compute: (a: number, b: number, dtype: DataType) => number, onSizes?: (a: Dimension, b: Dimension) => Dimension) =>
+/** Numbers are truncated towards zero, as Div does; symbols stand for sizes, which are not negative. */
+function dividedSize(a: Dimension, b: Dimension): Dimension | undefined {
+  if (b === 0) return undefined
+  return typeof a === 'number' && typeof b === 'number' ? Math.trunc(a / b) : quotient(a, b)
+}
+
+const arithmetic = <Name extends string>(op: Name, since: number, compute: (a: number, b: number, dtype: DataType) => number, onSizes: OnSizes) =>
   defineOp(op, {
     since,
     inputs: ['A', 'B'],
     infer: ([a, b]) => {
       sameType(op, a, b)
-      return { dtype: a.dtype, shape: broadcast(op, a.shape, b.shape), elements: elementsOf(a, b, onSizes) }
+      const shape = broadcast(op, a.shape, b.shape)
+      return { dtype: a.dtype, shape, elements: elementsOf(a, b, shape, onSizes) }
     },
     evaluate: ([a, b]) => zip(a, b, (x, y) => compute(x, y, a.dtype)),
   })
@@ -56,7 +66,7 @@ export const Add = arithmetic('Add', 14, (a, b) => a + b, sum)
 export const Sub = arithmetic('Sub', 14, (a, b) => a - b, difference)
 export const Mul = arithmetic('Mul', 14, (a, b) => a * b, product)
 /** Integers are truncated towards zero. */
-export const Div = arithmetic('Div', 14, (a, b, dtype) => (isInteger(dtype) ? Math.trunc(a / b) : a / b), quotient)
+export const Div = arithmetic('Div', 14, (a, b, dtype) => (isInteger(dtype) ? Math.trunc(a / b) : a / b), dividedSize)
 export const Max = extremum('Max', Math.max)
 export const Min = extremum('Min', Math.min)
 
@@ -111,8 +121,8 @@ export const Clip = defineOp('Clip', {
 export const Cast = defineOp('Cast', {
   since: 19,
   inputs: ['X'],
-  attributes: { to: { type: 'dtype', required: true } },
-  infer: ([x], { to }) => ({ dtype: to!, shape: x.shape, elements: isInteger(to!) ? x.elements : undefined }),
+  attributes: { to: { type: 'dtype', required: true }, saturate: { type: 'int', default: 1 } },
+  infer: ([x], { to }) => ({ dtype: to!, shape: x.shape, elements: to === 'int64' || to === 'int32' ? x.elements : undefined }),
   evaluate: ([x], { to }) => map(x, to === 'bool' ? (value) => Number(value !== 0) : isInteger(to!) ? Math.trunc : (value) => value, to as NumericType),
 })
 

@@ -5,6 +5,8 @@ import { broadcast } from '../shapes.js'
 /** Types whose elements JavaScript numbers hold exactly; 64-bit integers where they are safe ones. */
 const computable: ReadonlySet<NumericType> = new Set(['float64', 'float32', 'int64', 'int32', 'int16', 'int8', 'uint32', 'uint16', 'uint8', 'bool'])
 
+const floats: ReadonlySet<NumericType> = new Set(['float64', 'float32'])
+
 /** The elements as numbers, or `undefined` where numbers do not hold them. */
 export function numbers({ dtype, values }: HostArray): number[] | undefined {
   if (!computable.has(dtype)) return undefined
@@ -12,8 +14,9 @@ export function numbers({ dtype, values }: HostArray): number[] | undefined {
   return dtype === 'int64' && !list.every(Number.isSafeInteger) ? undefined : list
 }
 
-/** An array of the type from numbers, integers wrapped as typed arrays wrap them. */
-export function fromNumbers(dtype: NumericType, shape: readonly number[], list: readonly number[]): HostArray {
+/** An array of the type from numbers, integers wrapped as typed arrays wrap them; `undefined` where what ought to be an integer is none. */
+export function fromNumbers(dtype: NumericType, shape: readonly number[], list: readonly number[]): HostArray | undefined {
+  if (!floats.has(dtype) && !list.every(Number.isSafeInteger)) return undefined
   const values = allocate(dtype, list.length)
   for (const [index, value] of list.entries()) values[index] = dtype === 'int64' || dtype === 'uint64' ? BigInt(value) : value
   return { dtype, shape, values }

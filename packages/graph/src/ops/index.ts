@@ -12,7 +12,7 @@ export { Add, Sub, Mul, Div, Max, Min, Pow, Abs, Neg, Sqrt, Reciprocal, Exp, Log
 export { MatMul, Gemm } from './linalg.js'
 export { Identity, Shape, Reshape, Flatten, Transpose, Unsqueeze, Squeeze, Expand, ConstantOfShape, Range, Concat, Split, Slice, Gather, GatherElements, Tile } from './movement.js'
 export { Softmax, LogSoftmax, LayerNormalization, SkipLayerNormalization } from './normalization.js'
-export { DequantizeLinear, QuantizeLinear, DynamicQuantizeLinear, MatMulInteger, DynamicQuantizeMatMul } from './quantization.js'
+export { DequantizeLinear, QuantizeLinear, DynamicQuantizeLinear, MatMulInteger, DynamicQuantizeMatMul, MatMulIntegerToFloat } from './quantization.js'
 export { ReduceSum, ReduceMean, ReduceMax, ReduceMin, ReduceL2, ArgMax } from './reduction.js'
 
 const families = { attention, elementwise, linalg, movement, normalization, quantization, reduction }

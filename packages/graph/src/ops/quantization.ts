@@ -14,8 +14,8 @@ export const DequantizeLinear = defineOp('DequantizeLinear', {
 export const QuantizeLinear = defineOp('QuantizeLinear', {
   since: 21,
   inputs: ['x', 'y_scale', 'y_zero_point?'],
-  attributes: { axis: { type: 'int', default: 1 }, block_size: { type: 'int', default: 0 }, saturate: { type: 'int', default: 1 } },
-  infer: ([x, , zero]) => ({ dtype: zero?.dtype ?? 'uint8', shape: x.shape }),
+  attributes: { axis: { type: 'int', default: 1 }, block_size: { type: 'int', default: 0 }, saturate: { type: 'int', default: 1 }, output_dtype: { type: 'dtype' } },
+  infer: ([x, , zero], { output_dtype: dtype }) => ({ dtype: zero?.dtype ?? dtype ?? 'uint8', shape: x.shape }),
 })
 
 /** To uint8 over the tensor's own range, which always holds 0; the further outputs are scale and zero point. */
@@ -52,3 +52,18 @@ export const DynamicQuantizeMatMul = defineOp('com.microsoft::DynamicQuantizeMat
   },
 })
 
+
+/** A product of quantised matrices, back in floating point: MatMulInteger · a_scale · b_scale + bias. */
+export const MatMulIntegerToFloat = defineOp('com.microsoft::MatMulIntegerToFloat', {
+  since: 1,
+  inputs: ['A', 'B', 'a_scale', 'b_scale', 'a_zero_point?', 'b_zero_point?', 'bias?'],
+  infer: ([a, b, scale, , , , bias]) => {
+    const shape = matmulShape('MatMulIntegerToFloat', a, b)
+    if (bias !== undefined) broadcast('MatMulIntegerToFloat', shape, bias.shape)
+    return { dtype: scale.dtype, shape }
+  },
+  decompose: ([a, b, inputScale, scale, inputZero, zero, bias]) => {
+    const scaled = Mul(Cast(MatMulInteger(a, b, inputZero, zero), { to: scale.dtype }), Mul(inputScale, scale))
+    return bias === undefined ? scaled : Add(scaled, bias)
+  },
+})

@@ -1,8 +1,10 @@
+import { ShapeMismatchError } from '@tenon/core'
 import { defineOp, type ValueType } from '../op.js'
 import { axisIndex } from '../shapes.js'
 
 /** Sizes after reducing: each reduced axis becomes 1, or goes. Axes left out are all axes, or none where the attribute says so. */
 function reduced(op: string, x: ValueType, axes: ValueType | undefined, keepdims: number, noop: number): ValueType {
+  if (axes !== undefined && axes.elements === undefined) throw new ShapeMismatchError({ op, expected: 'constant axes', actual: 'axes computed at run time' })
   const listed = axes?.elements as number[] | undefined
   const all = x.shape.map((_, axis) => axis)
   const over = listed === undefined || listed.length === 0 ? (noop ? [] : all) : listed.map((axis) => axisIndex(op, axis, x.shape.length))

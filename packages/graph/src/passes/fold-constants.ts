@@ -1,5 +1,5 @@
-import { inlineConstant, viewAs, type Constant, type Pass } from '@tenon/core'
-import { filled } from '../call.js'
+import { byteLength, inlineConstant, viewAs, type Constant, type Pass } from '@tenon/core'
+import { contextOf, filled } from '../call.js'
 import type { HostArray, OpTable, ValueType } from '../op.js'
 import { standardOps } from '../ops/index.js'
 import { rewrite, type Visit } from '../rewrite.js'
@@ -17,22 +17,27 @@ export function foldConstants(ops: OpTable = standardOps): Pass {
     apply: (graph) =>
       rewrite(graph, ops, (visit) => {
         if (visit.node.outputs.length !== 1) return undefined
-        const folded = knownSize(visit) ?? evaluated(visit)
+        const type = typeOf(visit)
+        const folded = knownSize(type) ?? evaluated(visit, type)
         return folded && visit.builder.constant(folded)
       }),
   }
 }
 
+function typeOf({ node, definition, inputs }: Visit): ValueType {
+  const inferred = definition.infer(inputs as never, filled(definition, node.attributes) as never, contextOf(definition, inputs, 1))
+  return (Array.isArray(inferred) ? inferred[0] : inferred) as ValueType
+}
+
 /** Sizes computed from shapes, where those are numbers. */
-function knownSize({ node, definition, inputs }: Visit): Constant | undefined {
-  const inferred = definition.infer(inputs as never, filled(definition, node.attributes) as never, { op: node.op, outputs: 1 })
-  const { dtype, shape, elements } = (Array.isArray(inferred) ? inferred[0] : inferred) as ValueType
+function knownSize({ dtype, shape, elements }: ValueType): Constant | undefined {
   if (dtype !== 'int64' || elements === undefined || elements.some((size) => typeof size !== 'number')) return undefined
   return inlineConstant('int64', shape as readonly number[], BigInt64Array.from(elements as readonly number[], BigInt))
 }
 
-function evaluated({ node, definition, inputs, builder }: Visit): Constant | undefined {
-  if (definition.evaluate === undefined || inputs.length === 0) return undefined
+function evaluated({ node, definition, inputs, builder }: Visit, { dtype, shape }: ValueType): Constant | undefined {
+  if (definition.evaluate === undefined || inputs.length === 0 || dtype === 'string') return undefined
+  if (shape.some((size) => typeof size !== 'number') || byteLength(dtype, shape as readonly number[]) > LARGEST) return undefined
   const arrays: (HostArray | undefined)[] = []
   for (const input of inputs) {
     const constant = input && builder.constantOf(input)
@@ -40,6 +45,5 @@ function evaluated({ node, definition, inputs, builder }: Visit): Constant | und
     arrays.push(constant && { dtype: constant.dtype, shape: constant.shape, values: viewAs(constant.dtype, constant.inline!) })
   }
   const result = definition.evaluate(arrays as never, filled(definition, node.attributes) as never)
-  if (result === undefined || result.values.byteLength > LARGEST) return undefined
-  return inlineConstant(result.dtype, result.shape, result.values)
+  return result && inlineConstant(result.dtype, result.shape, result.values)
 }

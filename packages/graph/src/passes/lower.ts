@@ -1,5 +1,5 @@
 import { UnsupportedOpError, type Backend, type Pass } from '@tenon/core'
-import { filled } from '../call.js'
+import { contextOf, filled } from '../call.js'
 import type { OpTable } from '../op.js'
 import { standardOps } from '../ops/index.js'
 import { rewrite } from '../rewrite.js'
@@ -16,7 +16,7 @@ export function lower(backend: Pick<Backend, 'name' | 'supports'>, ops: OpTable 
         const next = rewrite(current, ops, ({ node, definition, inputs }) => {
           if (backend.supports(node)) return undefined
           if (definition.decompose === undefined) throw new UnsupportedOpError({ op: node.op, node: node.outputs[0]!, backend: backend.name })
-          return definition.decompose(inputs as never, filled(definition, node.attributes) as never, { op: node.op, outputs: node.outputs.length })
+          return definition.decompose(inputs as never, filled(definition, node.attributes) as never, contextOf(definition, inputs, node.outputs.length))
         })
         if (next === current) return current
         current = next

@@ -1,0 +1,70 @@
+import type { NoticeEvent } from '@tenon/core'
+
+import type { Binding, Session, SessionSettings } from '../binding.js'
+import type { PreparedModel } from '../weights/prepare-model.js'
+import type { ThreadSettings } from '../threads.js'
+import { bindApi, type Koffi } from './api.js'
+import { Environment } from './environment.js'
+import { NativeSession } from './native-session.js'
+import { selfTest } from './self-test.js'
+
+/** The C API of ONNX Runtime's shared library, called from this thread and run on others. */
+export class NativeBinding implements Binding {
+  /**
+   * Binds the library and proves it on a small model.
+   * @throws Error when koffi or the library cannot be loaded, or the self-test fails.
+   */
+  static async create(libraryPath: string, settings: ThreadSettings): Promise<NativeBinding> {
+    const koffi: Koffi = await import('koffi')
+    const environment = Environment.acquire(bindApi(koffi, libraryPath), settings)
+    const binding = new NativeBinding(environment, settings)
+    try {
+      await selfTest(binding).catch(async (error: unknown) => {
+        if (!environment.sharesThreads || !String(error).includes('CreateEnvWithGlobalThreadPools')) throw error
+        environment.sharesThreads = false
+        await selfTest(binding)
+      })
+    } catch (error) {
+      environment.release()
+      throw error
+    }
+    return binding
+  }
+
+  readonly kind = 'native'
+  readonly reason = 'the C API of its shared library passed a self-test'
+  readonly #environment: Environment
+
+  readonly #asked: ThreadSettings
+
+  private constructor(environment: Environment, asked: ThreadSettings) {
+    this.#environment = environment
+    this.#asked = asked
+  }
+
+  get version(): string {
+    return this.#environment.library.version
+  }
+
+  get threads(): string {
+    const { sharesThreads, settings } = this.#environment
+    return sharesThreads ? `${settings.threads}, shared by all sessions` : `${settings.threads} for each session`
+  }
+
+  get notices(): readonly Omit<NoticeEvent, 'type'>[] {
+    const { sharesThreads, settings } = this.#environment
+    if (!sharesThreads) {
+      return [{ code: 'ONNX_OWN_THREADS', message: `Something else in this process started ONNX Runtime first, without shared threads: each session has ${settings.threads} of its own` }]
+    }
+    if (settings.threads === this.#asked.threads && settings.spinning === this.#asked.spinning) return []
+    return [{ code: 'ONNX_THREADS_SET_BEFORE', message: `Another onnx() in this process set the threads first: all sessions share ${settings.threads}, with spinning ${settings.spinning ? 'on' : 'off'}` }]
+  }
+
+  open(model: PreparedModel, settings: SessionSettings, signal?: AbortSignal): Promise<Session> {
+    return NativeSession.open(this.#environment, model, settings, signal)
+  }
+
+  async close(): Promise<void> {
+    this.#environment.release()
+  }
+}

@@ -1,0 +1,105 @@
+import { BackendError, BackendUnavailableError, throwIfAborted, UnsupportedOpError, type Backend, type CompileContext, type Executable, type Graph } from '@tenon/core'
+import { lower } from '@tenon/graph/passes'
+
+import type { Binding } from './binding.js'
+import { chooseBinding } from './choose-binding.js'
+import { probeDevice, type DeviceSettings } from './devices.js'
+import { OnnxExecutable } from './executable.js'
+import { findInstallation } from './library.js'
+import { checkPluginOptions, checkTaskOptions, type OnnxOptions, type OnnxPluginOptions, type Settings } from './options.js'
+import { probe } from './probe.js'
+import { supportsNode } from './supported-ops.js'
+import { prepareModel } from './weights/prepare-model.js'
+
+/**
+ * Runs graphs on ONNX Runtime, through the library that onnxruntime-node ships: off the event loop, without copying
+ * feeds, outputs or weights, and with runs that can be aborted.
+ *
+ * @example
+ * const backend = onnx({ threads: 4 })
+ * await using runtime = createRuntime({ plugins: [backend, bert(), embedding()] })
+ *
+ * @throws InvalidOptionError
+ */
+export function onnx(options: OnnxPluginOptions = {}): Backend<'onnx', OnnxOptions> {
+  const settings = checkPluginOptions(options)
+  const executables = new Set<OnnxExecutable>()
+  let binding: Promise<Binding> | undefined
+  let noticed = false
+
+  const load = () => {
+    binding ??= chooseBinding(settings).catch((error: unknown) => {
+      binding = undefined // whatever was missing may have been installed by the next call
+      throw error
+    })
+    return binding
+  }
+
+  const compile = async (graph: Graph, taskOptions: OnnxOptions, { emit, signal }: CompileContext): Promise<Executable> => {
+    const started = performance.now()
+    const { device, prepack = true } = checkTaskOptions(taskOptions)
+    throwIfAborted(signal)
+    const loaded = await load()
+    if (!noticed) for (const notice of loaded.notices) emit({ type: 'notice', ...notice })
+    noticed = true
+    const chosen = chooseDevice(settings, device)
+    if (chosen.passedOver !== undefined) emit({ type: 'notice', code: 'ONNX_DEVICE_FALLBACK', message: `'${graph.name}' runs on ${chosen.device.device}: ${chosen.passedOver}` })
+
+    const lowered = lower({ name: 'onnx', supports: supportsNode }).apply(graph)
+    checkGraph(lowered)
+    const model = await prepareModel(lowered, { temporaryFolder: settings.temporaryFolder, signal })
+    const names = { inputs: graph.inputs.map(({ name }) => name), outputs: graph.outputs.map(({ name }) => name) }
+    const session = await loaded.open(model, { ...names, device: chosen.device, prepack }, signal)
+    const executable = new OnnxExecutable(graph, session, () => {
+      executables.delete(executable)
+      emit({ type: 'memory', name: `weights of '${graph.name}'`, bytes: 0 })
+    })
+    executables.add(executable)
+    emit({ type: 'timing', name: `compile '${graph.name}'`, milliseconds: performance.now() - started })
+    emit({ type: 'memory', name: `weights of '${graph.name}'`, bytes: model.weightBytes })
+    return executable
+  }
+
+  return {
+    kind: 'backend',
+    version: 'v1',
+    name: 'onnx',
+    probe: () => probe(settings, load),
+    supports: supportsNode,
+    compile,
+    async dispose() {
+      await Promise.all(Array.from(executables, (executable) => executable[Symbol.asyncDispose]()))
+      const loaded = await binding?.catch(() => undefined)
+      binding = undefined
+      await loaded?.close()
+    },
+  }
+}
+
+/** @throws BackendUnavailableError when the device, or every device, is missing. */
+function chooseDevice({ devices, onnxruntime }: Settings, wanted: string | undefined): { device: DeviceSettings; passedOver: string | undefined } {
+  const { library } = findInstallation(onnxruntime)
+  const missing: string[] = []
+  for (const device of devices) {
+    if (wanted !== undefined && device.device !== wanted) continue
+    const { available, reason } = probeDevice(device.device, library)
+    if (available) return { device, passedOver: missing.join('; ') || undefined }
+    missing.push(`${device.device}: ${reason}`)
+  }
+  throw new BackendUnavailableError({
+    backend: 'onnx',
+    reason: missing.length > 0 ? missing.join('; ') : `the device '${wanted}' is not among those of onnx()`,
+    remedy: missing.length > 0 ? "Add 'cpu' to the devices to fall back on it" : `Add it to the devices, or ask for one of: ${devices.map(({ device }) => device).join(', ')}`,
+  })
+}
+
+/** @throws UnsupportedOpError, BackendError */
+function checkGraph(graph: Graph): void {
+  for (const node of graph.nodes) {
+    if (!supportsNode(node)) throw new UnsupportedOpError({ op: node.op, node: node.outputs[0] ?? '', backend: 'onnx' })
+  }
+  for (const { name, dtype } of [...graph.inputs, ...graph.outputs]) {
+    if (dtype !== 'string') continue
+    throw new BackendError({ backend: 'onnx', doing: `compiling '${graph.name}'`, problem: `'${name}' holds strings, which no tensor of Tenon's does`, remedy: 'Cut the graph before or after the string operators' })
+  }
+}

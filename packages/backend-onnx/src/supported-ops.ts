@@ -1,0 +1,58 @@
+import type { Node } from '@tenon/core'
+
+const words = (text: string) => text.trim().split(/\s+/)
+
+/**
+ * Operators with a kernel on the CPU for the version they have in opset 21, which is what is written, as ONNX Runtime
+ * 1.30.0 registers them (`get_all_opkernel_def()` of its Python binding, CPUExecutionProvider); with Constant, which
+ * becomes a weight when a model is loaded, and with ONNX Runtime's own SimplifiedLayerNormalization. In another opset
+ * the list is another: the random operators have no kernel for version 22.
+ */
+const standard = words(`
+  Abs Acos Acosh Add AffineGrid And ArgMax ArgMin Asin Asinh Atan Atanh AveragePool BatchNormalization BitShift
+  BitwiseAnd BitwiseNot BitwiseOr BitwiseXor BlackmanWindow Cast Ceil Celu Clip Col2Im Compress Concat
+  ConcatFromSequence Constant ConstantOfShape Conv ConvInteger ConvTranspose Cos Cosh CumSum DFT DeformConv
+  DepthToSpace DequantizeLinear Det Div Dropout DynamicQuantizeLinear Einsum Elu Equal Erf Exp Expand EyeLike Flatten
+  Floor GRU Gather GatherElements GatherND Gelu Gemm GlobalAveragePool GlobalLpPool GlobalMaxPool Greater
+  GreaterOrEqual GridSample HammingWindow HannWindow HardSigmoid Hardmax Identity If InstanceNormalization IsInf IsNaN
+  LRN LSTM LayerNormalization LeakyRelu Less LessOrEqual Log LogSoftmax Loop LpNormalization LpPool MatMul
+  MatMulInteger Max MaxPool MaxRoiPool MaxUnpool Mean MeanVarianceNormalization MelWeightMatrix Min Mod Mul
+  Multinomial Neg NonMaxSuppression NonZero Not OneHot Optional OptionalGetElement OptionalHasElement Or PRelu Pad Pow
+  QLinearConv QLinearMatMul QuantizeLinear RNN RandomNormal RandomNormalLike RandomUniform RandomUniformLike Range
+  Reciprocal ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum
+  ReduceSumSquare RegexFullMatch Relu Reshape Resize ReverseSequence RoiAlign Round STFT Scan ScatterElements
+  ScatterND Selu SequenceAt SequenceConstruct SequenceEmpty SequenceErase SequenceInsert SequenceLength Shape Shrink
+  Sigmoid Sign SimplifiedLayerNormalization Sin Sinh Size Slice Softmax Softplus Softsign SpaceToDepth Split
+  SplitToSequence Sqrt Squeeze StringConcat StringNormalizer StringSplit Sub Sum Tan Tanh TfIdfVectorizer
+  ThresholdedRelu Tile TopK Transpose Trilu Unique Unsqueeze Where Xor
+`)
+
+/** Operators of opset 21 that ONNX defines as functions of others, and that ONNX Runtime expands by itself. */
+const functions = words(`
+  Bernoulli CastLike CenterCropPad GroupNormalization HardSwish Mish NegativeLogLikelihoodLoss SequenceMap
+  SoftmaxCrossEntropyLoss
+`)
+
+/** The same list for the domain com.microsoft. */
+const microsoft = words(`
+  Attention AttnLSTM BeamSearch BiasGelu BifurcationDetector CDist CausalConvWithState ConvTransposeWithDynamicPads
+  CropAndResize DecoderMaskedMultiHeadAttention DequantizeLinear DynamicQuantizeLSTM DynamicQuantizeMatMul
+  DynamicTimeWarping EmbedLayerNormalization EngramGate ExpandDims FastGelu FusedConv FusedGemm FusedMatMul GatedAdd
+  GatedRMSNorm GatherBlockQuantized GatherND Gelu GreedySearch GridSample GroupQueryAttention Inverse LinearAttention
+  LinearAttentionGate MRotaryEmbedding MatMulBnb4 MatMulFpQ4 MatMulInteger16 MatMulIntegerToFloat MatMulNBits
+  MaxpoolWithMask MoE MultiHeadAttention MurmurHash3 NGramHashMapping NGramRepeatBlock NhwcMaxPool Pad QAttention
+  QEmbedLayerNormalization QGemm QLinearAdd QLinearAveragePool QLinearConcat QLinearConv QLinearGlobalAveragePool
+  QLinearLeakyRelu QLinearMul QLinearSigmoid QLinearSoftmax QLinearWhere QMoE QuantizeLinear QuickGelu Range
+  RotaryEmbedding SampleOp Sampling SkipLayerNormalization SkipSimplifiedLayerNormalization SparseAttention
+  SparseToDenseMatMul Tokenizer TransposeMatMul Trilu UnfoldTensor Unique WhisperBeamSearch WordConvEmbedding
+`)
+
+const supported = new Set([...standard, ...functions, ...microsoft.map((name) => `com.microsoft::${name}`)])
+
+/**
+ * Whether ONNX Runtime can run a node. The answer is by name: whether there is a kernel for its types shows when the
+ * model is loaded.
+ */
+export function supportsNode(node: Node): boolean {
+  return supported.has(node.op)
+}

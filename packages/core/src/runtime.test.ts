@@ -1,0 +1,392 @@
+import { describe, expect, it, vi } from 'vitest'
+import {
+  AbortedError, BackendUnavailableError, createRuntime, DisposedError, DuplicatePluginError, InvalidInputError, InvalidPluginError, ModelNotFoundError,
+  NoSuchBackendError, NoSuchCompressorError, NoSuchFamilyError, NoSuchHeadError, NoSuchTaskError,
+  type Backend, type Checkpoint, type Compressor, type Graph, type Model, type Plugin, type Probe, type Source, type Task, type TaskContext, type TenonEvent, type Tokenizer,
+} from './index.js'
+
+const graph = (name: string): Graph => ({ name, inputs: [], outputs: [], nodes: [], constants: new Map() })
+
+/** Plugins that write down what is asked of them, and which of their resources are alive. */
+function fakes() {
+  const log: string[] = []
+  const live = new Set<object>()
+  const hold = (name: string) => {
+    const resource = {
+      async [Symbol.asyncDispose]() {
+        log.push(`free ${name}`)
+        live.delete(resource)
+      },
+    }
+    live.add(resource)
+    log.push(name)
+    return resource
+  }
+  const source = <N extends string>(name: N, { modelType = 'bert', knows = () => true }: { modelType?: string; knows?: (reference: string) => boolean } = {}): Source<N> => ({
+    kind: 'source', version: 'v1', name,
+    async open(reference) {
+      if (!knows(reference)) return { notFound: `no ${reference} here` }
+      const checkpoint = { ...hold(`${name} ${reference}`), reference, config: { model_type: modelType }, constants: new Map(), files: [], path: () => '', json: async () => undefined, tokenizer: async () => ({}) as Tokenizer }
+      return checkpoint satisfies Checkpoint
+    },
+  })
+  const backend = <N extends string>(name: N, probe: Probe = { available: true, devices: [] }): Backend<N, { readonly devices?: readonly string[] }> => ({
+    kind: 'backend', version: 'v1', name,
+    probe: async () => probe,
+    supports: () => true,
+    compile: async (compiled, options) => ({ ...hold(`${name} ${compiled.name} ${JSON.stringify(options)}`), inputs: [], outputs: [], run: async () => ({}) }),
+    dispose: async () => void log.push(`dispose ${name}`),
+  })
+  const model: Model<'bert'> = {
+    kind: 'model', version: 'v1', name: 'bert', heads: ['base'],
+    async build(_, { head }) {
+      if (head !== 'base') throw new NoSuchHeadError({ family: 'bert', head, available: ['base'] })
+      return { model: graph('built') }
+    },
+  }
+  const compressor: Compressor<'int8', { readonly bits?: number }> = {
+    kind: 'compressor', version: 'v1', name: 'int8',
+    pass: ({ bits = 8 }) => ({ name: 'int8', apply: ({ name }) => graph(`${name}-${bits}`) }),
+  }
+  const task = <N extends string>(name: N, create: (context: TaskContext, options: object) => Promise<void> = async () => undefined, head = 'base'): Task<N, { readonly batch?: number }, (text: string) => string> => ({
+    kind: 'task', version: 'v1', name,
+    async create(context, options) {
+      const { graphs } = await context.open(head)
+      await context.compile(graphs.model!)
+      await create(context, options)
+      return (text: string) => `${name}: ${text}`
+    },
+  })
+  return { log, live, hold, source, backend, model, compressor, task }
+}
+
+/** JavaScript callers may write what TypeScript refuses. */
+const untyped = (...plugins: unknown[]) => createRuntime({ plugins: plugins as Plugin[] })
+const failure = async (work: Promise<unknown>): Promise<Error & { remedy: string; cause?: unknown }> =>
+  work.then(() => expect.fail('did not fail'), (error: Error & { remedy: string }) => error)
+const request = (model = 'm') => ({ model }) as never
+
+describe('a task', () => {
+  it('becomes a function that can be disposed of', async () => {
+    const { log, live, ...make } = fakes()
+    const runtime = createRuntime({ plugins: [make.source('files'), make.backend('onnx'), make.model, make.task('echo')] })
+    const echo = await runtime.task('echo', { model: 'm' })
+    expect(echo('hello')).toBe('echo: hello')
+    expect(log).toEqual(['files m', 'onnx built {}'])
+    await echo.dispose()
+    expect(log.slice(2)).toEqual(['free onnx built {}', 'free files m'])
+    expect(live.size).toBe(0)
+  })
+
+  it('is freed at the end of its block', async () => {
+    const make = fakes()
+    {
+      await using runtime = createRuntime({ plugins: [make.source('files'), make.backend('onnx'), make.model, make.task('echo')] })
+      await using echo = await runtime.task('echo', { model: 'm' })
+      expect(echo('x')).toBe('echo: x')
+      expect(make.live.size).toBe(2)
+    }
+    expect(make.live.size).toBe(0)
+    expect(make.log.at(-1)).toBe('dispose onnx')
+  })
+
+  it('gets its own options, the backend its own and the compressor its own', async () => {
+    const make = fakes()
+    const options: object[] = []
+    const runtime = createRuntime({ plugins: [make.source('files'), make.backend('cpu'), make.backend('onnx'), make.model, make.compressor, make.task('echo', async (_, given) => void options.push(given))] })
+    await runtime.task('echo', { model: 'm', backend: { name: 'onnx', devices: ['cuda'] }, compress: { name: 'int8', bits: 4 }, batch: 7 })
+    await runtime.task('echo', { model: 'm', backend: 'onnx', compress: 'int8' })
+    expect(options).toEqual([{ batch: 7 }, {}])
+    expect(make.log.filter((line) => line.startsWith('onnx'))).toEqual(['onnx built-4 {"devices":["cuda"]}', 'onnx built-8 {}'])
+  })
+
+  it('takes a file URL as its model', async () => {
+    const make = fakes()
+    const runtime = createRuntime({ plugins: [make.source('files'), make.backend('onnx'), make.model, make.task('echo')] })
+    await runtime.task('echo', { model: new URL('file:///models/m') })
+    expect(make.log[0]).toBe('files file:///models/m')
+  })
+
+  it('may use another task, on the same model unless told otherwise, and frees it', async () => {
+    const make = fakes()
+    const outer = make.task('outer', async (context) => {
+      const inner = await context.task<(text: string) => string>('inner')
+      expect(inner('x')).toBe('inner: x')
+      await context.task('inner', { model: 'other' })
+    })
+    const runtime = createRuntime({ plugins: [make.source('files'), make.backend('onnx'), make.model, make.task('inner'), outer] })
+    const runner = await runtime.task('outer', { model: 'm', backend: { name: 'onnx', devices: ['cpu'] } })
+    expect(make.log.filter((line) => line.startsWith('files'))).toEqual(['files m', 'files m', 'files other'])
+    expect(make.log.filter((line) => line.startsWith('onnx'))).toEqual(Array.from({ length: 3 }, () => 'onnx built {"devices":["cpu"]}'))
+    await runner.dispose()
+    expect(make.live.size).toBe(0)
+    expect(make.log.filter((line) => line.startsWith('free files'))).toEqual(['free files other', 'free files m', 'free files m'])
+  })
+})
+
+describe('what was not passed', () => {
+  const make = fakes()
+  const runtime = untyped(make.source('files'), make.backend('onnx'), make.model, make.compressor, make.task('echo'), make.task('headless', undefined, 'no-such-head'))
+
+  it.each<[string, string, object, new (...fields: never[]) => Error, string]>([
+    ['a task', 'ecko', request(), NoSuchTaskError, "Did you mean 'echo'?"],
+    ['a backend', 'echo', { model: 'm', backend: 'onxx' }, NoSuchBackendError, "Did you mean 'onnx'?"],
+    ['a compressor', 'echo', { model: 'm', compress: { name: 'int9' } }, NoSuchCompressorError, "Did you mean 'int8'?"],
+    ['a task nothing like it', 'translation', request(), NoSuchTaskError, 'passed were: echo'],
+    ['a head', 'headless', request(), NoSuchHeadError, 'Choose one of: base'],
+    ['no model', 'echo', {}, InvalidInputError, 'Pass a folder'],
+    ['an empty model', 'echo', request(''), InvalidInputError, 'Pass a folder'],
+  ])('is a coded error: %s', async (_, name, options, type, remedy) => {
+    const error = await failure(runtime.task(name, options as never))
+    expect(error).toBeInstanceOf(type)
+    expect(error.remedy).toContain(remedy)
+    expect(make.live.size).toBe(0)
+  })
+
+  it('is a coded error even where no request was made at all', async () => {
+    const task = runtime.task as unknown as (name: string) => Promise<unknown>
+    await expect(task('nothing')).rejects.toThrow(NoSuchTaskError)
+    await expect(task('echo')).rejects.toThrow(InvalidInputError)
+  })
+
+  it('is a coded error for a family, and its checkpoint is closed', async () => {
+    const other = fakes()
+    const error = await failure(untyped(other.source('files', { modelType: 'bart' }), other.model, other.task('echo')).task('echo', request()))
+    expect(error).toBeInstanceOf(NoSuchFamilyError)
+    expect(error.message).toContain("'bart'")
+    expect(error.remedy).toContain("Did you mean 'bert'?")
+    expect(other.live.size).toBe(0)
+  })
+})
+
+describe('sources', () => {
+  it('are asked in their order until one has the model', async () => {
+    const make = fakes()
+    const asked = vi.fn<(reference: string) => boolean>(() => false)
+    const runtime = createRuntime({ plugins: [make.source('first', { knows: asked }), make.source('second'), make.source('third'), make.backend('onnx'), make.model, make.task('echo')] })
+    await runtime.task('echo', { model: 'm' })
+    expect(asked).toHaveBeenCalledExactlyOnceWith('m')
+    expect(make.log[0]).toBe('second m')
+  })
+
+  it('are all named where none has it', async () => {
+    const make = fakes()
+    const none = { knows: () => false }
+    const error = await failure(untyped(make.source('files', none), make.source('hub', none), make.task('echo')).task('echo', request()))
+    expect(error).toBeInstanceOf(ModelNotFoundError)
+    expect(error.message).toContain('files: no m here; hub: no m here')
+    const bare = await failure(untyped(make.task('echo')).task('echo', request()))
+    expect(bare.message).toContain('no source plugin was passed')
+  })
+})
+
+describe('plugins', () => {
+  const make = fakes()
+  const task = make.task('echo')
+
+  it.each<[string, unknown, string]>([
+    ['a function', () => task, 'is a function'],
+    ['nothing', undefined, 'is undefined'],
+    ['null', null, 'is null'],
+    ['of no kind', { name: 'x', version: 'v1' }, 'unknown kind'],
+    ['of a kind that is none', { ...task, kind: 'plugin' }, "unknown kind 'plugin'"],
+    ['of a kind that every object has', { ...task, kind: 'constructor' }, "unknown kind 'constructor'"],
+    ['without a name', { ...task, name: '' }, 'has no name'],
+    ['without a member', { ...task, create: undefined }, 'lacks create()'],
+    ['without several', { kind: 'backend', version: 'v1', name: 'b', probe: async () => ({ available: true }) }, 'lacks supports(), compile()'],
+    ['of another contract', { ...task, version: 'v2' }, "keeps contract 'v2'"],
+  ])('are refused when they are %s', (_, plugin, words) => {
+    expect(() => untyped(make.model, plugin)).toThrow(InvalidPluginError)
+    expect(() => untyped(make.model, plugin)).toThrow(words)
+  })
+
+  it('are refused when one is listed twice, but may share a name across kinds', () => {
+    expect(() => untyped(task, make.task('echo'))).toThrow(DuplicatePluginError)
+    expect(untyped(make.source('onnx'), make.backend('onnx')).plugins.backends).toHaveLength(1)
+  })
+})
+
+describe('without a choice of backend', () => {
+  it('the first that its probe finds available is used', async () => {
+    const make = fakes()
+    const runtime = createRuntime({ plugins: [make.source('files'), make.backend('gpu', { available: false, reason: 'no GPU' }), make.backend('cpu'), make.backend('wasm'), make.model, make.task('echo')] })
+    await runtime.task('echo', { model: 'm' })
+    expect(make.log).toContain('cpu built {}')
+  })
+
+  it('the error tells why each is unavailable', async () => {
+    const make = fakes()
+    const no = (reason: string): Probe => ({ available: false, reason })
+    const error = await failure(untyped(make.source('files'), make.model, make.task('echo'), make.backend('gpu', no('no GPU')), make.backend('cpu', no('no library'))).task('echo', request()))
+    expect(error).toBeInstanceOf(BackendUnavailableError)
+    expect(error.message).toContain('gpu: no GPU; cpu: no library')
+    const none = await failure(untyped(make.source('files'), make.model, make.task('echo')).task('echo', request()))
+    expect(none.remedy).toContain('Pass a backend')
+    expect(make.live.size).toBe(0)
+  })
+})
+
+describe('what a task holds', () => {
+  const plugins = (make: ReturnType<typeof fakes>, create: (context: TaskContext) => Promise<void>) => [make.source('files'), make.backend('onnx'), make.model, make.task('echo', create)] as const
+
+  it('is freed last first, also where its creation fails half-way', async () => {
+    const make = fakes()
+    const reason = new Error('half-way')
+    const runtime = createRuntime({ plugins: plugins(make, async (context) => {
+      context.defer(() => void make.log.push('first'))
+      context.defer(async () => void make.log.push('second'))
+      throw reason
+    }) })
+    expect(await failure(runtime.task('echo', { model: 'm' }))).toBe(reason)
+    expect(make.log.slice(2)).toEqual(['second', 'first', 'free onnx built {}', 'free files m'])
+  })
+
+  it('is freed whole, whatever fails on the way, and what failed first is told', async () => {
+    const make = fakes()
+    const runtime = createRuntime({ plugins: plugins(make, async (context) => {
+      context.defer(() => Promise.reject(new Error('later')))
+      context.defer(() => { throw new Error('sooner') })
+    }) })
+    const runner = await runtime.task('echo', { model: 'm' })
+    await expect(runner.dispose()).rejects.toThrow('sooner')
+    expect(make.live.size).toBe(0)
+    const failing = createRuntime({ plugins: plugins(make, async (context) => {
+      context.defer(() => Promise.reject(new Error('while freeing')))
+      throw new Error('while creating')
+    }) })
+    await expect(failing.task('echo', { model: 'm' })).rejects.toThrow('while creating')
+  })
+
+  it('is freed once, however often it is asked for', async () => {
+    const make = fakes()
+    const runtime = createRuntime({ plugins: plugins(make, async () => undefined) })
+    const runner = await runtime.task('echo', { model: 'm' })
+    await Promise.all([runner.dispose(), runner.dispose(), runner[Symbol.asyncDispose]()])
+    await Promise.all([runtime.dispose(), runtime.dispose()])
+    expect(make.log.filter((line) => line.includes('free'))).toHaveLength(2)
+    expect(make.log.filter((line) => line === 'dispose onnx')).toHaveLength(1)
+  })
+
+  it('is freed at once where it comes after the disposal', async () => {
+    const make = fakes()
+    let context: TaskContext | undefined
+    const runtime = createRuntime({ plugins: plugins(make, async (given) => void (context = given)) })
+    const runner = await runtime.task('echo', { model: 'm' })
+    await runner.dispose()
+    await context!.compile(graph('late'))
+    await runner.dispose()
+    expect(make.live.size).toBe(0)
+  })
+
+  it('is freed where a listener throws', async () => {
+    const make = fakes()
+    const runtime = createRuntime({ plugins: plugins(make, async () => undefined) })
+    runtime.on('timing', ({ name }) => { if (name === 'compile') throw new Error('listener') })
+    await expect(runtime.task('echo', { model: 'm' })).rejects.toThrow('listener')
+    expect(make.live.size).toBe(0)
+  })
+
+  it('is nothing after a hundred openings and disposals', async () => {
+    const make = fakes()
+    const runtime = createRuntime({ plugins: plugins(make, async () => undefined) })
+    const off = runtime.on('timing', () => undefined)
+    for (let count = 0; count < 100; count++) await (await runtime.task('echo', { model: 'm' })).dispose()
+    off()
+    expect(make.log.filter((line) => line.startsWith('files'))).toHaveLength(100)
+    expect(make.live.size).toBe(0)
+  })
+})
+
+describe('disposing of the runtime', () => {
+  it('frees the runners and then the backends', async () => {
+    const make = fakes()
+    const runtime = createRuntime({ plugins: [make.source('files'), make.backend('one'), make.backend('two'), make.model, make.task('echo')] })
+    await runtime.task('echo', { model: 'a', backend: 'one' })
+    await runtime.task('echo', { model: 'b', backend: 'two' })
+    await runtime.dispose()
+    expect(make.log.slice(4)).toEqual(['free one built {}', 'free files a', 'free two built {}', 'free files b', 'dispose two', 'dispose one'])
+    await expect(runtime.task('echo', { model: 'm' })).rejects.toThrow(DisposedError)
+  })
+
+  it('frees the other runners and the backends where one fails', async () => {
+    const make = fakes()
+    let count = 0
+    const runtime = createRuntime({ plugins: [make.source('files'), make.backend('onnx'), make.model, make.task('echo', async (context) => {
+      if (count++ === 0) context.defer(() => Promise.reject(new Error('stuck')))
+    })] })
+    await runtime.task('echo', { model: 'a' })
+    await runtime.task('echo', { model: 'b' })
+    await expect(runtime.dispose()).rejects.toThrow('stuck')
+    expect(make.live.size).toBe(0)
+    expect(make.log.at(-1)).toBe('dispose onnx')
+  })
+
+  it('waits for a task that is being created, which fails and leaves nothing', async () => {
+    const make = fakes()
+    let goOn = () => {}
+    const gate = new Promise<void>((resolve) => (goOn = resolve))
+    const runtime = createRuntime({ plugins: [make.source('files'), make.backend('onnx'), make.model, make.task('echo', async (context) => {
+      await gate
+      await context.compile(graph('more'))
+    })] })
+    const creation = failure(runtime.task('echo', { model: 'm' }))
+    await vi.waitFor(() => expect(make.live.size).toBe(2))
+    const disposal = runtime.dispose()
+    expect(make.log).not.toContain('dispose onnx')
+    goOn()
+    await disposal
+    expect(await creation).toBeInstanceOf(DisposedError)
+    expect(make.live.size).toBe(0)
+    expect(make.log.at(-1)).toBe('dispose onnx')
+  })
+})
+
+describe('an aborted signal', () => {
+  const reason = new Error('enough')
+
+  it('stops before anything is opened', async () => {
+    const make = fakes()
+    const runtime = createRuntime({ plugins: [make.source('files'), make.backend('onnx'), make.model, make.task('echo')] })
+    const error = await failure(runtime.task('echo', { model: 'm', signal: AbortSignal.abort(reason) }))
+    expect(error).toBeInstanceOf(AbortedError)
+    expect(error).toMatchObject({ name: 'AbortError', cause: reason })
+    expect(make.log).toEqual([])
+  })
+
+  it.each([['opening', 'open'], ['compiling', 'compile']])('while %s leaves nothing', async (_, stage) => {
+    const make = fakes()
+    const controller = new AbortController()
+    const runtime = createRuntime({ plugins: [make.source('files'), make.backend('onnx'), make.model, make.task('echo')] })
+    runtime.on('timing', ({ name }) => { if (name === stage) controller.abort(reason) })
+    await expect(runtime.task('echo', { model: 'm', signal: controller.signal })).rejects.toThrow(AbortedError)
+    expect(make.live.size).toBe(0)
+  })
+
+  it('reaches sources, backends and the task', async () => {
+    const make = fakes()
+    const { signal } = new AbortController()
+    const seen: unknown[] = []
+    const source: Source<'files'> = { ...make.source('files'), open: (reference, context) => (seen.push(context.signal), make.source('files').open(reference, context)) }
+    const backend: Backend<'onnx', object> = { ...make.backend('onnx'), compile: (compiled, options, context) => (seen.push(context.signal), make.backend('onnx').compile(compiled, options, context)) }
+    const runtime = createRuntime({ plugins: [source, backend, make.model, make.task('echo', async (context) => void seen.push(context.signal))] })
+    await runtime.task('echo', { model: 'm', signal })
+    expect(seen).toEqual([signal, signal, signal])
+  })
+})
+
+describe('events', () => {
+  it('reach who listens for their type, until they stop', async () => {
+    const make = fakes()
+    const notice: TenonEvent = { type: 'notice', code: 'truncated', message: 'too long' }
+    const runtime = createRuntime({ plugins: [make.source('files'), make.backend('onnx'), make.model, make.task('echo', async ({ emit }) => emit(notice))] })
+    const [notices, timings]: [TenonEvent[], TenonEvent[]] = [[], []]
+    const off = runtime.on('notice', (event) => notices.push(event))
+    runtime.on('timing', (event) => timings.push(event))
+    await runtime.task('echo', { model: 'm' })
+    off()
+    off()
+    await runtime.task('echo', { model: 'm' })
+    expect(notices).toEqual([notice])
+    expect(timings.map((event) => 'name' in event && event.name)).toEqual(['open', 'compile', 'open', 'compile'])
+  })
+})
