@@ -1,6 +1,6 @@
 // The entry of npm start, npm test and the other scripts: sets up what they need, then runs them.
 // It has no dependencies, since it is what installs them.
-import { install, nodeProblem } from './install.mjs'
+import { install, installPeers, nodeProblem } from './install.mjs'
 import { clearReports, countTests } from './reports.mjs'
 import { inTurn, run, say, secondsSince, step } from './steps.mjs'
 
@@ -32,8 +32,8 @@ const commands = {
 
   async bench(args) {
     await build()
-    // One at a time, or they would measure each other.
-    return nx('bench', '--parallel=1', ...args)
+    await installPeers()
+    return run('node', ['bench/main.mjs', ...args])
   },
 
   async build() {
