@@ -36,7 +36,6 @@ export function onnx(options: OnnxPluginOptions = {}): Backend<'onnx', OnnxOptio
   }
 
   const compile = async (graph: Graph, taskOptions: OnnxOptions, { emit, signal }: CompileContext): Promise<Executable> => {
-    const started = performance.now()
     const { device, prepack = true } = checkTaskOptions(taskOptions)
     throwIfAborted(signal)
     const loaded = await load()
@@ -55,7 +54,6 @@ export function onnx(options: OnnxPluginOptions = {}): Backend<'onnx', OnnxOptio
       emit({ type: 'memory', name: `weights of '${graph.name}'`, bytes: 0 })
     })
     executables.add(executable)
-    emit({ type: 'timing', name: `compile '${graph.name}'`, milliseconds: performance.now() - started })
     emit({ type: 'memory', name: `weights of '${graph.name}'`, bytes: model.weightBytes })
     return executable
   }
@@ -66,6 +64,7 @@ export function onnx(options: OnnxPluginOptions = {}): Backend<'onnx', OnnxOptio
     name: 'onnx',
     probe: () => probe(settings, load),
     supports: supportsNode,
+    prepare: () => void load().catch(() => undefined),
     compile,
     async dispose() {
       await Promise.all(Array.from(executables, (executable) => executable[Symbol.asyncDispose]()))

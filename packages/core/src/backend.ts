@@ -46,6 +46,8 @@ export interface Backend<Name extends string = string, Options extends object = 
   probe(): Promise<Probe>
   /** Whether it has a kernel for this node; composites without one are lowered to their decompositions. */
   supports(node: Node): boolean
+  /** Starts loading what `compile` will wait for, as soon as a task is asked for; never throws, failures are `compile`'s to tell. */
+  prepare?(): void
   compile(graph: Graph, options: Options, context: CompileContext): Promise<Executable>
   /** Frees what all its executables share. */
   dispose?(): Promise<void>

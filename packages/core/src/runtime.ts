@@ -71,6 +71,9 @@ export function createRuntime<const P extends Plugins>(options: { readonly plugi
     const plugin = plugins.tasks.find((candidate) => candidate.name === name)
     if (plugin === undefined) throw new NoSuchTaskError({ name, available: plugins.tasks.map((candidate) => candidate.name) })
 
+    const chosen = chooseBackend(plugins.backends, backend as Choice | undefined)
+    chosen?.plugin.prepare?.()
+
     const scope = new Scope()
     runners.add(scope)
     const context: TaskContext = {
@@ -84,7 +87,7 @@ export function createRuntime<const P extends Plugins>(options: { readonly plugi
         }),
       compile: (graph) =>
         timed(emit, 'compile', async () => {
-          const executable = await compileOn(plugins, backend as Choice | undefined, graph, { emit, signal })
+          const executable = await compileOn(chosen ?? { plugin: await firstAvailable(plugins.backends), options: {} }, graph, { emit, signal })
           scope.defer(() => executable[Symbol.asyncDispose]())
           return executable
         }),
@@ -188,16 +191,26 @@ async function openModel(plugins: PluginTable, reference: string, head: string, 
   }
 }
 
-async function compileOn(plugins: PluginTable, wanted: Choice | undefined, graph: Graph, working: Working) {
+interface ChosenBackend {
+  readonly plugin: Backend
+  readonly options: object
+}
+
+/** The backend that was named, or the only one; `undefined` where probes must tell. */
+function chooseBackend(backends: readonly Backend[], wanted: Choice | undefined): ChosenBackend | undefined {
+  if (wanted !== undefined) return choose(backends, wanted, NoSuchBackendError)
+  const [only, ...others] = backends
+  return only !== undefined && others.length === 0 ? { plugin: only, options: {} } : undefined
+}
+
+function compileOn({ plugin, options }: ChosenBackend, graph: Graph, working: Working) {
   throwIfAborted(working.signal)
-  const { plugin, options } = wanted === undefined ? { plugin: await firstAvailable(plugins.backends), options: {} } : choose(plugins.backends, wanted, NoSuchBackendError)
   return plugin.compile(graph, options as never, contextOf(working))
 }
 
 async function firstAvailable(backends: readonly Backend[]): Promise<Backend> {
   const reasons: string[] = []
   for (const backend of backends) {
-    if (backends.length === 1) return backend // its own error says more than a probe's
     const probe = await backend.probe()
     if (probe.available) return backend
     reasons.push(`${backend.name}: ${probe.reason}`)

@@ -3,7 +3,7 @@ import { integers, type GraphBuilder, type Value } from '@tenon/graph'
 import { Add, Cast, Concat, Gather, Gemm, MultiHeadAttention, Reshape, Shape, Slice, Squeeze, Tanh } from '@tenon/graph/ops'
 import { labelCount, only, optionIn, sizeIn } from './config.js'
 import { defineFamily, type Head } from './family.js'
-import { activation, embedding, fromRows, layerNorm, linear, skipLayerNorm, toRows } from './layers.js'
+import { activation, embedding, fromRows, layerNorm, linear, toRows } from './layers.js'
 import type { Weights } from './weights.js'
 
 /** BERT (Devlin et al. 2018): a stack of post-norm transformer encoder blocks over word, position and segment embeddings. */
@@ -90,7 +90,7 @@ function attention(w: Weights, config: BertConfig, x: Value, { ids, mask }: Inpu
     mask_filter_value: LOWEST,
   })
   const output = linear(w.at('output.dense'), toRows(mixed), config.hidden)
-  return skipLayerNorm(w.at('output.LayerNorm'), output, x, config.epsilon)
+  return layerNorm(w.at('output.LayerNorm'), Add(output, x), config.epsilon)
 }
 
 /** The lowest float32, which `transformers` adds to the scores of padding. */
@@ -100,7 +100,7 @@ function block(w: Weights, config: BertConfig, x: Value, inputs: Inputs): Value 
   const attended = attention(w.at('attention'), config, x, inputs)
   const wide = activation(w, config.activation, linear(w.at('intermediate.dense'), attended, config.intermediate))
   const output = linear(w.at('output.dense'), wide, config.hidden)
-  return skipLayerNorm(w.at('output.LayerNorm'), output, attended, config.epsilon)
+  return layerNorm(w.at('output.LayerNorm'), Add(output, attended), config.epsilon)
 }
 
 /** [batch * sequence, hidden] */

@@ -1,6 +1,6 @@
 import { InvalidFileError } from '@tenon/core'
 import { integers, type Value } from '@tenon/graph'
-import { Concat, Gather, Gelu, Gemm, LayerNormalization, QuickGelu, Relu, Reshape, Shape, Sigmoid, SkipLayerNormalization, Tanh } from '@tenon/graph/ops'
+import { Concat, Gather, Gelu, Gemm, LayerNormalization, QuickGelu, Relu, Reshape, Shape, Sigmoid, Tanh } from '@tenon/graph/ops'
 import type { Weights } from './weights.js'
 
 /** [rows, in] → [rows, out], with the weight as PyTorch stores it, [out, in]. */
@@ -17,12 +17,6 @@ export function embedding(w: Weights, ids: Value, rows: number, size: number): V
 export function layerNorm(w: Weights, x: Value, epsilon: number): Value {
   const size = [x.shape.at(-1) as number]
   return LayerNormalization(x, w.get('weight', size), w.get('bias', size), { epsilon })
-}
-
-/** layerNorm(x + skip): the end of every post-norm block. */
-export function skipLayerNorm(w: Weights, x: Value, skip: Value, epsilon: number): Value {
-  const size = [x.shape.at(-1) as number]
-  return SkipLayerNormalization(x, skip, w.get('weight', size), w.get('bias', size), undefined, { epsilon })
 }
 
 /**

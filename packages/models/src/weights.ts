@@ -1,6 +1,6 @@
-import { lazyConstant, viewAs, WeightMismatchError, type Checkpoint, type Constant } from '@tenon/core'
+import { bytesOf, InvalidFileError, lazyConstant, viewAs, WeightMismatchError, type Checkpoint, type Constant } from '@tenon/core'
 import type { GraphBuilder, Value } from '@tenon/graph'
-import { widen } from './widen.js'
+import { isFloat, widen } from './widen.js'
 
 /** The other names a parameter path may have in a checkpoint, tried in order after the path itself. */
 export type Spellings = (path: string) => readonly string[]
@@ -37,6 +37,7 @@ export class Weights {
   /**
    * The parameter; the same value however often it is asked for, so that tied weights stay tied.
    * @throws WeightMismatchError when it is absent or of another shape.
+   * @throws InvalidFileError when it holds integers: quantised weights mean nothing without scales that only their quantiser knows.
    */
   get(name: string, shape: readonly number[]): Value {
     const { path } = this.at(name)
@@ -46,7 +47,7 @@ export class Weights {
     if (actual?.length !== shape.length || actual.some((size, axis) => size !== shape[axis])) {
       throw new WeightMismatchError({ reference: this.checkpoint.reference, tensor: path, expected: shape, actual })
     }
-    const value = known ?? this.builder.constant(asFloat32(constant!), path)
+    const value = known ?? this.builder.constant(this.#asFloat32(constant!, path), path)
     this.#known.set(path, value)
     return value
   }
@@ -56,13 +57,12 @@ export class Weights {
     const name = [path, ...this.spellings(path)].find((spelling) => constants.has(spelling))
     return name === undefined ? undefined : constants.get(name)
   }
-}
 
-/** Checkpoints stored in 16 bits are widened when their bytes are fetched. */
-function asFloat32(constant: Constant): Constant {
-  if (constant.dtype === 'float32') return constant
-  return lazyConstant('float32', constant.shape, async () => {
-    const values = widen(constant.dtype, viewAs(constant.dtype, await constant.bytes()))
-    return new Uint8Array(values.buffer)
-  })
+  /** Checkpoints stored in 16 bits are widened when their bytes are fetched. */
+  #asFloat32(constant: Constant, path: string): Constant {
+    const { dtype, shape } = constant
+    if (dtype === 'float32') return constant
+    if (isFloat(dtype)) return lazyConstant('float32', shape, async () => bytesOf(widen(dtype, viewAs(dtype, await constant.bytes()))))
+    throw new InvalidFileError({ path: this.checkpoint.reference, problem: `holds '${path}' as ${dtype}`, remedy: 'Take the checkpoint from before its quantisation, and quantise with @tenon/compress' })
+  }
 }

@@ -1,4 +1,10 @@
-import type { NumericType, TypedArray } from '@tenon/core'
+import type { ArrayOf, NumericType } from '@tenon/core'
+
+/** The types weights are stored in. */
+const floats = ['float64', 'float32', 'float16', 'bfloat16'] as const
+export type FloatType = (typeof floats)[number]
+
+export const isFloat = (dtype: NumericType): dtype is FloatType => (floats as readonly NumericType[]).includes(dtype)
 
 /** The 65,536 values of float16, by their bits (IEEE 754-2019, binary16). */
 let halves: Float32Array | undefined
@@ -14,16 +20,16 @@ function halfTable(): Float32Array {
   }))
 }
 
-/** Elements of any type as float32. */
-export function widen(dtype: NumericType, values: TypedArray): Float32Array {
+/** Elements as float32: exactly, except that float64 is rounded to nearest. */
+export function widen(dtype: FloatType, values: ArrayOf[FloatType]): Float32Array {
   if (dtype === 'float16') {
     const table = halfTable()
-    return Float32Array.from(values as Uint16Array, (bits) => table[bits]!)
+    return Float32Array.from(values, (bits) => table[bits]!)
   }
   if (dtype === 'bfloat16') {
     // A bfloat16 is the upper half of a float32.
-    const bits = Uint32Array.from(values as Uint16Array, (half) => half << 16)
+    const bits = Uint32Array.from(values, (half) => half << 16)
     return new Float32Array(bits.buffer)
   }
-  return Float32Array.from(values as ArrayLike<number>, Number)
+  return Float32Array.from(values)
 }
