@@ -1,1 +1,14 @@
-export {}
+export type { AddOptions, AddReport, Answer, AnswerSentence, AskOptions, KnowledgeBase, Passage, SearchOptions } from './contracts.js'
+export type { Document } from './documents/document.js'
+export { html } from './documents/html-reader.js'
+export { json, jsonLines } from './documents/json-reader.js'
+export { verbatim, type MappedText, type Run } from './documents/mapped-text.js'
+export { markdown } from './documents/markdown-reader.js'
+export { plainText } from './documents/plain-text-reader.js'
+export type { Block, Content, ReadDocument, Reader } from './documents/reader.js'
+export { standardReaders } from './documents/readers.js'
+export { knowledgeBase } from './knowledge-base.js'
+export type { KnowledgeBaseOptions } from './options.js'
+
+export { NoDocumentsError } from './errors/no-documents-error.js'
+export { UnreadableError } from './errors/unreadable-error.js'

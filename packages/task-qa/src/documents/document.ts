@@ -1,0 +1,8 @@
+/** A document from memory. */
+export interface Document {
+  /** A name for it, given back with answers. Adding the same name again replaces it. */
+  readonly source: string
+  readonly text: string
+  /** The extension of the format it is in, as `'.md'`; else that of `source`, and plain text where it has none. */
+  readonly format?: string
+}
