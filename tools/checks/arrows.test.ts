@@ -12,8 +12,7 @@ function wrongArrows(packages: Package[]): string[] {
     const published = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies, ...manifest.optionalDependencies })
     const declared = [...published, ...Object.keys(manifest.devDependencies ?? {})]
 
-    // Tests keep to the layers too: one that needs a higher package belongs in that package.
-    const upward = declared
+    const upward = published
       .filter((name) => (layers.get(name) ?? -1) >= manifest.tenon.layer)
       .map((name) => `${manifest.name} (layer ${manifest.tenon.layer}) depends on ${name} (layer ${layers.get(name)})`)
 
@@ -36,9 +35,36 @@ function wrongArrows(packages: Package[]): string[] {
   })
 }
 
+/**
+ * Packages that need each other, counting what only their tests need, each time as the packages along the circle. Nothing
+ * could say which of them is built first.
+ */
+function circles(packages: Package[]): string[] {
+  const arrows = new Map(
+    packages.map(({ manifest: { name, dependencies, peerDependencies, optionalDependencies, devDependencies } }) => [
+      name,
+      Object.keys({ ...dependencies, ...peerDependencies, ...optionalDependencies, ...devDependencies }),
+    ]),
+  )
+  const found: string[] = []
+  const finished = new Set<string>()
+  const visit = (name: string, path: string[]) => {
+    if (path.includes(name)) found.push([...path.slice(path.indexOf(name)), name].join(' → '))
+    if (path.includes(name) || finished.has(name)) return
+    for (const next of arrows.get(name) ?? []) visit(next, [...path, name])
+    finished.add(name)
+  }
+  for (const name of arrows.keys()) visit(name, [])
+  return found
+}
+
 describe('the arrows between the packages', () => {
   it('all point to a lower layer, are declared, and never join backends, models and tasks', () => {
     expect(wrongArrows(readWorkspace())).toEqual([])
+  })
+
+  it('never go round in a circle, counting those of tests', () => {
+    expect(circles(readWorkspace())).toEqual([])
   })
 
   const pkg = (name: string, layer: number, manifest: Partial<Manifest> = {}, imports: string[] = [], file = 'index.ts'): Package => ({
@@ -47,9 +73,23 @@ describe('the arrows between the packages', () => {
     sources: [{ file: `packages/${name}/src/${file}`, imports }],
   })
 
-  it('may not point to the same or a higher layer, not even for tests', () => {
-    const up = pkg('graph', 1, { devDependencies: { '@tenon/checkpoint': 'workspace:^' } })
+  it('may not point to the same or a higher layer', () => {
+    const up = pkg('graph', 1, { dependencies: { '@tenon/checkpoint': 'workspace:^' } })
     expect(wrongArrows([up, pkg('checkpoint', 1)])).toEqual(['@tenon/graph (layer 1) depends on @tenon/checkpoint (layer 1)'])
+  })
+
+  it('may point to any layer in tests, which need something to run on, as long as they go round in no circle', () => {
+    const test = { devDependencies: { '@tenon/backend-onnx': 'workspace:^' } }
+    const models = pkg('models', 2, test, ['@tenon/backend-onnx'], 'bert.test.ts')
+    expect(wrongArrows([models, pkg('backend-onnx', 3)])).toEqual([])
+    expect(circles([models, pkg('backend-onnx', 3)])).toEqual([])
+    const back = pkg('backend-onnx', 3, { devDependencies: { '@tenon/models': 'workspace:^' } })
+    expect(circles([models, back])).toEqual(['@tenon/models → @tenon/backend-onnx → @tenon/models'])
+  })
+
+  it('may be drawn by tests alone where they are declared for development', () => {
+    const models = pkg('models', 2, { devDependencies: { '@tenon/backend-onnx': 'workspace:^' } }, ['@tenon/backend-onnx'], 'bert.ts')
+    expect(wrongArrows([models, pkg('backend-onnx', 3)])).toEqual(['packages/models/src/bert.ts imports @tenon/backend-onnx, which @tenon/models does not declare'])
   })
 
   it('may join a backend and a model family in tests only', () => {
