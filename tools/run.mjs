@@ -12,10 +12,18 @@ const build = (...projects) => {
   return step(what, 'nx', ['run-many', '--targets=build', '--output-style=static', ...options])
 }
 
+/** `npm start -- doctor` is `tenon doctor`; any other first word is a question. */
+function tenonArguments(args) {
+  if (args.length === 0) return ['start']
+  return /^(ask|embed|doctor|start|help|-.*)$/.test(args[0]) ? args : ['ask', ...args]
+}
+
 const commands = {
   async start(args) {
     await build('@tenon/cli')
-    return run('node', ['packages/cli/dist/bin.js', ...(args.length > 0 ? ['ask', ...args] : ['start'])])
+    const code = await run('node', ['packages/cli/dist/bin.js', ...tenonArguments(args)])
+    // "I don't know" is an answer: npm shall not call it a failure.
+    return code === 3 ? 0 : code
   },
 
   async test() {

@@ -1,0 +1,47 @@
+import { CommanderError } from 'commander'
+import { printJson, type Context, type Surroundings } from './context.js'
+import { describe } from './errors/describe.js'
+import { exitCodes } from './exit-codes.js'
+import { createProgram } from './program.js'
+import { channel } from './terminal.js'
+
+/**
+ * Runs one command and resolves with its exit code. Never throws, and touches nothing of the process but what it is
+ * given.
+ */
+export async function main(surroundings: Surroundings): Promise<number> {
+  const { argv, stdout, stderr, stdin, env } = surroundings
+  // A reader that goes away, as head does, had enough: work for it is stopped, and that is no failure. The listeners
+  // stay, since a stream may say so after the last write.
+  const readerGone = new AbortController()
+  const gone = () => readerGone.abort()
+  stdout.on('error', gone)
+  stderr.on('error', gone)
+  const context: Context = {
+    out: channel(stdout, env),
+    err: channel(stderr, env),
+    stdin,
+    env,
+    signal: AbortSignal.any([surroundings.signal, readerGone.signal]),
+    open: surroundings.open ?? (async (options) => (await import('./runtime.js')).open(options)),
+  }
+  try {
+    const code = await createProgram(context).run(argv)
+    return readerGone.signal.aborted ? exitCodes.done : code
+  } catch (error) {
+    if (readerGone.signal.aborted) return exitCodes.done
+    if (surroundings.signal.aborted) return exitCodes.interrupted
+    await report(context, error, argv)
+    return error instanceof CommanderError || describe(error).code === 'TENON_USAGE' ? exitCodes.usage : exitCodes.failed
+  }
+}
+
+/** With `--json` an object on stdout, for the program that reads it; otherwise two lines on stderr, for a person. */
+async function report(context: Context, error: unknown, argv: readonly string[]): Promise<void> {
+  const { err, env } = context
+  const { code, message, remedy } = describe(error)
+  const debug = argv.includes('--debug') || Boolean(env['TENON_DEBUG'])
+  const stack = debug && error instanceof Error ? error.stack : undefined
+  if (argv.includes('--json')) return printJson(context, { error: { code, message, remedy, ...(stack !== undefined && { stack }) } })
+  await err.print(`${err.colors.red(`error ${code}`)} ${message}`, `  ${remedy}`, ...(stack === undefined ? [] : [err.colors.dim(stack)]))
+}

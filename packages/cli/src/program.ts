@@ -1,0 +1,174 @@
+import { Argument, Command, InvalidArgumentError, Option, type CommanderError } from 'commander'
+import type { AskOptions } from './commands/ask.js'
+import type { DoctorOptions } from './commands/doctor.js'
+import type { EmbedCommandOptions } from './commands/embed.js'
+import type { StartOptions } from './commands/start.js'
+import type { Context } from './context.js'
+import { UsageError } from './errors/usage-error.js'
+import { packageVersion } from './package-folder.js'
+import { devices } from './runtime.js'
+
+/** The commands and their options. Each command's own code is imported when it is run. */
+export function createProgram(context: Context): { run(argv: readonly string[]): Promise<number> } {
+  const { colors } = context.out
+  let code = 0
+  let output = ''
+
+  const program = new Command('tenon')
+    .description('Pretrained transformers in your terminal: no Python, no network.')
+    .version(packageVersion(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show how it is used')
+    .helpCommand('help [command]', 'show how a command is used')
+    .option('--debug', 'print the stack of an error (or set TENON_DEBUG=1)')
+    .exitOverride()
+    .showSuggestionAfterError()
+    // What goes wrong is printed in one place, by whoever called.
+    .configureOutput({
+      writeOut: (text) => void (output += text),
+      writeErr: (text) => void (output += text),
+      outputError() {},
+      getOutHelpWidth: () => context.out.width,
+      getOutHasColors: () => colors.isColorSupported,
+    })
+    .configureHelp({
+      styleTitle: colors.bold,
+      styleCommandText: colors.cyan,
+      styleSubcommandText: colors.cyan,
+      styleOptionText: colors.cyan,
+      styleArgumentText: colors.cyan,
+    })
+    .addHelpText(
+      'after',
+      examples(context, [
+        ['tenon ask "How long should oak dry?" ./documents', 'answer from your own files'],
+        ['tenon embed "a cat" "a kitten" --similarity', 'how close are two texts'],
+        ['tenon doctor', 'what works on this machine'],
+      ]),
+    )
+
+  program
+    .command('ask')
+    .summary('answer questions from documents')
+    .description(
+      'Answers a question from text, Markdown, HTML and JSON files: the sentence that answers, where it stands, and what stands around it. Says so when the documents hold no answer. Nothing leaves this machine.',
+    )
+    .addArgument(new Argument('[question]', 'what you want to know, in quotes'))
+    .addArgument(new Argument('[paths...]', 'files, and folders with all that is below them; - for what is piped in'))
+    .option('-q, --question <text>', 'a question; repeat it to ask several, and then name paths only', collect)
+    .addOption(modelOption())
+    .addOption(deviceOption())
+    .option('-k, --top-k <n>', 'how many passages to consider and show in --json (default: 5)', positiveInteger)
+    .option('-t, --threshold <score>', 'least score of an answer, 0 to 1 (default: 0.5)', share)
+    .option('--json', 'print one JSON document')
+    .option('--quiet', 'print the answer and nothing else')
+    .addHelpText(
+      'after',
+      examples(context, [
+        ['tenon ask "How long should oak dry?" ./documents', ''],
+        ['tenon ask -q "Who?" -q "When?" history.md', 'several questions'],
+        ['cat notes.md | tenon ask "What is to be done?"', 'from a pipe'],
+        ['tenon ask "Who?" ./documents --json | jq .answers[0].source', 'for a program'],
+      ]) + `\n\n${colors.bold('Exit codes:')}\n  0 answered   1 failed   2 called wrongly   3 no answer in the documents`,
+    )
+    .action(async (question: string | undefined, paths: readonly string[], options: AskOptions) => {
+      const { ask } = await import('./commands/ask.js')
+      code = await ask(context, question === undefined ? paths : [question, ...paths], options)
+    })
+
+  program
+    .command('embed')
+    .summary('turn texts into vectors')
+    .description('Turns texts into vectors: a line of JSON per text, or how close the texts are to one another.')
+    .addArgument(new Argument('[texts...]', 'the texts; default: what is piped in, a text a line'))
+    .option('-f, --file <file>', 'read texts from a file, a text a line; empty lines are left out')
+    .option('-s, --similarity', 'print cosine similarities instead of vectors')
+    .addOption(modelOption())
+    .addOption(deviceOption())
+    .option('--json', 'print one JSON document')
+    .option('--quiet', 'no progress and no notes')
+    .addHelpText(
+      'after',
+      examples(context, [
+        ['tenon embed "a cat" "a kitten" "an invoice" --similarity', ''],
+        ['tenon embed --file sentences.txt > vectors.jsonl', ''],
+        ['cut -f2 table.tsv | tenon embed | head -3', ''],
+      ]),
+    )
+    .action(async (texts: readonly string[], options: EmbedCommandOptions) => {
+      const { embed } = await import('./commands/embed.js')
+      code = await embed(context, texts, options)
+    })
+
+  program
+    .command('doctor')
+    .summary('say what works on this machine, and how to get the rest')
+    .description('Looks at this machine, its devices and the installed packages, and runs the model once.')
+    .addOption(modelOption())
+    .option('--json', 'print one JSON document')
+    .option('--quiet', 'no progress and no notes')
+    .action(async (options: DoctorOptions) => {
+      const { doctor } = await import('./commands/doctor.js')
+      code = await doctor(context, options)
+    })
+
+  program
+    .command('start')
+    .summary('see it work on the example documents')
+    .description('Asks the example documents of the repository three questions, and says what to try next.')
+    .addOption(modelOption())
+    .action(async (options: StartOptions) => {
+      const { start } = await import('./commands/start.js')
+      code = await start(context, options)
+    })
+
+  return {
+    async run(argv) {
+      if (argv.length === 0) program.outputHelp()
+      else {
+        try {
+          await program.parseAsync([...argv], { from: 'user' })
+        } catch (error) {
+          if (!isHelp(error)) throw asQuestion(argv[0]!, error)
+          code = 0
+        }
+      }
+      if (output !== '') await context.out.write(output)
+      return code
+    },
+  }
+}
+
+const modelOption = () => new Option('-m, --model <model>', 'a model folder or an installed model package (default: the one that comes with tenon)')
+const deviceOption = () => new Option('--device <device>', 'where to compute').choices(devices).default('cpu')
+
+/** Aligned, with what each is for behind it. */
+function examples({ out: { colors } }: Context, list: readonly (readonly [command: string, purpose: string])[]): string {
+  const longest = Math.max(...list.filter(([, purpose]) => purpose !== '').map(([command]) => command.length))
+  const lines = list.map(([command, purpose]) => (purpose === '' ? `  ${command}` : `  ${command.padEnd(longest)}  ${colors.dim(purpose)}`))
+  return `\n${colors.bold('Examples:')}\n${lines.join('\n')}`
+}
+
+const collect = (text: string, before: readonly string[] = []) => [...before, text]
+
+function positiveInteger(text: string): number {
+  const value = Number(text)
+  if (Number.isInteger(value) && value > 0) return value
+  throw new InvalidArgumentError('Give a whole number from 1 on.')
+}
+
+function share(text: string): number {
+  const value = Number(text)
+  if (text.trim() !== '' && value >= 0 && value <= 1) return value
+  throw new InvalidArgumentError('Give a number from 0 to 1.')
+}
+
+const codeOf = (error: unknown) => (error as Partial<CommanderError>).code
+
+/** commander ends --help and --version by throwing. */
+const isHelp = (error: unknown) => codeOf(error) === 'commander.helpDisplayed' || codeOf(error) === 'commander.version' || codeOf(error) === 'commander.help'
+
+/** A question in place of a command was meant for `ask`. */
+function asQuestion(first: string, error: unknown): unknown {
+  if (codeOf(error) !== 'commander.unknownCommand' || !/[\s?？]/u.test(first)) return error
+  return new UsageError({ message: `'${first}' is no command`, remedy: `To ask it: tenon ask "${first}" ./documents` })
+}
