@@ -1,12 +1,12 @@
 import { bytesOf, inlineConstant, viewAs } from '@tenon/core'
 import { rewrite } from '@tenon/graph'
-import { Cast, DequantizeLinear, DynamicQuantizeLinear, Gather, MatMulInteger, Mul, standardOps } from '@tenon/graph/ops'
+import { Cast, DequantizeLinear, DynamicQuantizeLinear, Gather, MatMulInteger, Mul } from '@tenon/graph/ops'
 
 /**
  * The `q8` of transformers.js, by the recipe of its own conversion script: weights per output channel in seven bits,
  * embedding tables per tensor in eight, activations per tensor. The arithmetic stands in tools/bench/README.md.
  */
-export async function quantizeAsPeer(graph) {
+export async function quantizeAsPeer(graph, ops) {
   const constants = new Map()
   for (const { op, inputs } of graph.nodes) {
     const name = op === 'MatMul' ? inputs[1] : op === 'Gather' ? inputs[0] : undefined
@@ -16,7 +16,7 @@ export async function quantizeAsPeer(graph) {
     constants.set(name, op === 'MatMul' ? perChannel(values, constant.shape) : perTensor(values, constant.shape))
   }
   const inputs = new Map()
-  return rewrite(graph, standardOps, ({ node, inputs: [first, second], builder }) => {
+  return rewrite(graph, ops, ({ node, inputs: [first, second], builder }) => {
     if (node.op === 'MatMul' && constants.has(second.name)) {
       const { quantized, scale, zero } = added(builder, second.name, constants.get(second.name))
       if (!inputs.has(first)) inputs.set(first, builder.emit(DynamicQuantizeLinear, [first], {}, 3))

@@ -1,9 +1,9 @@
-import { bytesOf, checkOptions, inlineConstant, lazyConstant, type Compressor, type Constant, type Graph, type Pass } from '@tenon/core'
+import { bytesOf, checkOptions, inlineConstant, InvalidOptionError, lazyConstant, type Compressor, type Constant, type Graph, type Pass } from '@tenon/core'
 import { integers, rewrite, scalar, type GraphBuilder, type OpTable, type Value } from '@tenon/graph'
 import { Abs, Add, Cast, Div, DynamicQuantizeLinear, Gather, MatMulIntegerToFloat, Max, Mul, ReduceMax, standardOps, Unsqueeze } from '@tenon/graph/ops'
 import { linearLayer } from './linear-layers.js'
-import { quantizeChannels, type ChannelLayout } from './quantize-channels.js'
-import { normOf, onlyScores, smoothingScales, type Reader } from './smooth.js'
+import { quantizeChannels, SMALLEST_NORMAL, type ChannelLayout } from './quantize-channels.js'
+import { destinationOf, floorOf, normOf, smoothingScales, type Reader } from './smooth.js'
 
 export interface DynamicInt8Options {
   /**
@@ -20,8 +20,16 @@ export interface DynamicInt8Options {
   readonly smallest?: number
 }
 
-/** The compressor plugin `'dynamic-int8'`: weights as signed bytes, activations quantised as they come. */
+/**
+ * The compressor plugin `'dynamic-int8'`: weights as signed bytes, activations quantised as they come.
+ * @param defaults Hold unless a task asks for something else.
+ * @throws InvalidOptionError
+ * @example
+ * const runtime = createRuntime({ plugins: [files(), onnx(), bert(), embedding(), dynamicInt8()] })
+ * const embed = await runtime.task('embedding', { model, compress: { name: 'dynamic-int8', embeddings: false } })
+ */
 export function dynamicInt8(defaults: DynamicInt8Options = {}): Compressor<'dynamic-int8', DynamicInt8Options> {
+  settingsOf(defaults)
   return {
     kind: 'compressor',
     version: 'v1',
@@ -30,15 +38,25 @@ export function dynamicInt8(defaults: DynamicInt8Options = {}): Compressor<'dyna
   }
 }
 
+/** @throws InvalidOptionError */
+function settingsOf(options: DynamicInt8Options) {
+  checkOptions('dynamic-int8', options, ['outlierGuard', 'smoothing', 'embeddings', 'smallest'])
+  const { outlierGuard = true, smoothing = true, embeddings = true, smallest = 4096 } = options
+  if (!(smallest >= 0)) throw new InvalidOptionError({ where: 'dynamic-int8', option: 'smallest', problem: `is ${smallest}`, remedy: 'Give a number of elements, from 0 up' })
+  return { outlierGuard, smoothing, embeddings, smallest }
+}
+
 /**
  * Linear layers and embedding tables over constant float32 weights become 8-bit: weights signed and symmetric
  * with a scale per output channel, computed when a backend asks for them; activations unsigned, per run.
  * A quarter of the size. Matrix products of two activations, as in attention, are left alone.
+ * @param ops Operators of the graph; pass your own table where it has operators of your own.
  * @throws InvalidOptionError
+ * @example
+ * await writeOnnx(quantizeDynamically().apply(model), 'model/onnx/model_quantized.onnx')
  */
 export function quantizeDynamically(options: DynamicInt8Options = {}, ops: OpTable = standardOps): Pass {
-  checkOptions('dynamic-int8', options, ['outlierGuard', 'smoothing', 'embeddings', 'smallest'])
-  const settings = { outlierGuard: true, smoothing: true, embeddings: true, smallest: 4096, ...options }
+  const settings = settingsOf(options)
   const worthwhile = (constant: Constant | undefined): constant is Constant =>
     constant?.dtype === 'float32' && constant.shape.length === 2 && constant.shape[0]! * constant.shape[1]! >= settings.smallest
 
@@ -76,7 +94,7 @@ function readersOf(graph: Graph, worthwhile: (constant: Constant | undefined) =>
     const weight = graph.constants.get(node.inputs[1] ?? '')
     if (linear === undefined || !worthwhile(weight)) continue
     const x = node.inputs[0]!
-    readers.set(x, [...(readers.get(x) ?? []), { weight, axis: linear.layout.axis === 0 ? 1 : 0, forgiving: onlyScores(graph, node.outputs[0]!) }])
+    readers.set(x, [...(readers.get(x) ?? []), { weight, axis: linear.layout.axis === 0 ? 1 : 0, destination: destinationOf(graph, node.outputs[0]!) }])
   }
   return readers
 }
@@ -108,7 +126,7 @@ function activationQuantizer({ outlierGuard, smoothing }: { outlierGuard: boolea
       const columnScales = norm && (() => (scales ??= smoothingScales(norm, readers.get(name)!)))
       const columns = x.shape.at(-1) as number
       const even = columnScales === undefined ? x : Mul(x, builder.constant(lazyConstant('float32', [columns], async () => bytesOf((await columnScales()).map((scale) => 1 / scale))), `${name}_smoothing`))
-      const rowScales = outlierGuard ? Max([ReduceMax(Abs(even), integers(x, [-1])), scalar(x, SMALLEST_NORMAL)]) : undefined
+      const rowScales = outlierGuard ? largestOfRows(builder, even) : undefined
       const rows = rowScales === undefined ? even : Div(even, rowScales)
       const [values, scale, zero] = builder.emit(DynamicQuantizeLinear as never, [rows], {}, 3) as [Value, Value, Value]
       return { values, scale, zero, rowScales, columnScales, name }
@@ -116,11 +134,15 @@ function activationQuantizer({ outlierGuard, smoothing }: { outlierGuard: boolea
   }
 }
 
-/** What a row of zeros is divided by: the smallest float32 that no processor flushes to 0. */
-const SMALLEST_NORMAL = 2 ** -126
+/** The largest magnitude of each row, and never 0, which a row of zeros would be divided by: [rows, 1] */
+function largestOfRows(builder: GraphBuilder, x: Value): Value {
+  const floor = floorOf(builder, x)
+  const largest = ReduceMax(floor === undefined ? Abs(x) : x, integers(x, [-1]))
+  return Max([largest, scalar(x, Math.max(-(floor ?? 0), SMALLEST_NORMAL))])
+}
 
 /** Embedding tables keep their layout and have a scale per row. */
-const TABLE: ChannelLayout = { axis: 0, transpose: false }
+const TABLE: ChannelLayout = { axis: 0, transpose: false, suffix: '_rows' }
 
 interface QuantizedWeight {
   readonly values: Value
@@ -132,7 +154,7 @@ function weightQuantizer() {
   const known = new Map<string, QuantizedWeight>()
   return (weight: Value, constant: Constant, layout: ChannelLayout, input?: QuantizedRows): QuantizedWeight => {
     const { builder, name } = weight
-    const stem = layout === TABLE ? `${name}_rows` : input?.columnScales === undefined ? name : `${name}_for_${input.name}`
+    const stem = `${name}${layout.suffix}${input?.columnScales === undefined ? '' : `_for_${input.name}`}`
     const quantized = known.get(stem) ?? quantize()
     known.set(stem, quantized)
     return quantized
@@ -147,9 +169,11 @@ function weightQuantizer() {
 function product({ values, scale, zero, rowScales }: QuantizedRows, weight: QuantizedWeight, bias: Value | undefined): Value {
   const channels = weight.scales.shape as readonly [number]
   const zeros = values.builder.constant(inlineConstant('int8', channels, new Int8Array(channels[0])))
-  if (rowScales === undefined) return MatMulIntegerToFloat(values, weight.values, scale, weight.scales, zero, zeros, bias)
-  const restored = Mul(MatMulIntegerToFloat(values, weight.values, scale, weight.scales, zero, zeros), rowScales)
-  return bias === undefined ? restored : Add(restored, bias)
+  // The product takes a bias of one number per channel only; Gemm's may be a scalar or a matrix.
+  const within = rowScales === undefined && bias?.shape.join() === channels.join() ? bias : undefined
+  const multiplied = MatMulIntegerToFloat(values, weight.values, scale, weight.scales, zero, zeros, within)
+  const restored = rowScales === undefined ? multiplied : Mul(multiplied, rowScales)
+  return bias === within ? restored : Add(restored, bias!)
 }
 
 /** Rows are fetched as bytes and scaled one by one: the table itself is never widened. */

@@ -2,8 +2,8 @@ import type { Attribute } from '@tenon/core'
 import type { ChannelLayout } from './quantize-channels.js'
 
 /** [out, in], as PyTorch stores it; comes out [in, out], as integer products want it. */
-const transposed: ChannelLayout = { axis: 0, transpose: true }
-const asStored: ChannelLayout = { axis: 1, transpose: false }
+const transposed: ChannelLayout = { axis: 0, transpose: true, suffix: '' }
+const asStored: ChannelLayout = { axis: 1, transpose: false, suffix: '_columns' }
 
 interface Linear {
   readonly layout: ChannelLayout

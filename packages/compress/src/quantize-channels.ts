@@ -3,10 +3,12 @@ import { bytesOf, lazyConstant, viewAs, type Constant } from '@tenon/core'
 /** Symmetric, −127 to 127: a weight and its negative are equally exact, and 0 is exact. */
 const LARGEST = 127
 
-/** How a matrix is stored: which axis counts its output channels, each with a scale of its own, and whether the bytes come out transposed. */
+/** A way to read a matrix: which axis counts its output channels, each with a scale of its own, and whether the bytes come out transposed. */
 export interface ChannelLayout {
   readonly axis: 0 | 1
   readonly transpose: boolean
+  /** Behind the weight's name: tells apart the bytes of one that is read in several ways. */
+  readonly suffix: string
 }
 
 /** A float32 matrix as signed bytes, one scale per channel; both computed when asked for. */
@@ -20,7 +22,7 @@ export interface QuantizedChannels {
  * Quantises each channel of a matrix by its own largest magnitude.
  * @param inputScales Multiplies the other axis first: what the inputs were divided by.
  */
-export function quantizeChannels(weight: Constant, { axis, transpose }: ChannelLayout, inputScales?: () => Promise<Float32Array>): QuantizedChannels {
+export function quantizeChannels(weight: Constant, { axis, transpose }: Pick<ChannelLayout, 'axis' | 'transpose'>, inputScales?: () => Promise<Float32Array>): QuantizedChannels {
   const [rows, columns] = weight.shape as readonly [number, number]
   const shape = transpose ? [columns, rows] : [rows, columns]
   const read = async () => {
@@ -54,9 +56,12 @@ function multiply(source: Float32Array, rows: number, columns: number, axis: 0 |
   return result
 }
 
+/** The smallest float32 that no processor flushes to 0. Subnormal scales would also be too coarse to keep a channel within 127 of them. */
+export const SMALLEST_NORMAL = 2 ** -126
+
 /** Largest magnitude of each channel over 127; 1 for a channel of zeros, which every scale represents. */
 function scalesOf(source: Float32Array, rows: number, columns: number, axis: 0 | 1): Float32Array {
-  return largestOf(source, rows, columns, axis).map((largest) => (largest === 0 ? 1 : largest / LARGEST))
+  return largestOf(source, rows, columns, axis).map((largest) => (largest === 0 ? 1 : Math.max(largest / LARGEST, SMALLEST_NORMAL)))
 }
 
 /** Largest magnitude along the other axis than `axis`. */

@@ -3,11 +3,10 @@ import type { GraphBuilder, Value } from '@tenon/graph'
 import { largestOf } from './quantize-channels.js'
 
 /**
- * How much of a column's range moves into the weights. SmoothQuant (Xiao et al. 2022, equation 4) takes 0.5 for
- * weights and activations with a scale per tensor. With one per row and per channel, 0.35 of the range, over the
- * whole of the weights' own, was the most exact on all-MiniLM-L6-v2.
+ * How much of a column's range moves into the weights: as SmoothQuant (Xiao et al. 2022, equation 4), yet over the
+ * whole of the weights' own range and not its root, which was more exact with a scale per row and per channel.
  */
-const STRENGTH = 0.35
+const STRENGTH = 0.5
 
 /** Normalised values seldom leave this many standard deviations. */
 const DEVIATIONS = 3
@@ -16,6 +15,15 @@ const DEVIATIONS = 3
 const norms: Readonly<Record<string, { readonly gamma: number; readonly beta: number }>> = {
   LayerNormalization: { gamma: 1, beta: 2 },
   'com.microsoft::SkipLayerNormalization': { gamma: 2, beta: 3 },
+}
+
+/** Operators whose results are never below this: a row of them is as large as its largest, or as this. */
+const floors: Readonly<Record<string, number>> = { Relu: 0, Gelu: -0.1701, 'com.microsoft::QuickGelu': -0.2785 }
+
+/** The least that a value's elements can be, where the operator that makes them has a bound. */
+export function floorOf(builder: GraphBuilder, value: Value): number | undefined {
+  const op = builder.producerOf(value)?.op
+  return op !== undefined && Object.hasOwn(floors, op) ? floors[op] : undefined
 }
 
 /** What moves rows without changing them. */
@@ -27,7 +35,7 @@ export interface Norm {
   readonly beta: Constant | undefined
 }
 
-/** The normalisation that a value's rows come from, if its parameters are constants. */
+/** The normalisation that a value's rows come from, if its parameters are constants, one for each column. */
 export function normOf(builder: GraphBuilder, value: Value): Norm | undefined {
   const producer = builder.producerOf(value)
   if (producer === undefined) return undefined
@@ -40,25 +48,31 @@ export function normOf(builder: GraphBuilder, value: Value): Norm | undefined {
     return input && builder.constantOf(input)
   }
   const gamma = constantAt(places.gamma)
-  return gamma?.dtype === 'float32' && gamma.shape.length === 1 ? { gamma, beta: constantAt(places.beta) } : undefined
+  return gamma?.dtype === 'float32' && gamma.shape.length === 1 && gamma.shape[0] === value.shape.at(-1) ? { gamma, beta: constantAt(places.beta) } : undefined
 }
 
-/** Inputs that only decide where attention looks: a softmax forgives their errors as nothing else does. */
-const scores: Readonly<Record<string, readonly number[]>> = { 'com.microsoft::MultiHeadAttention': [0, 1] }
+/** The inputs of attention: queries and keys only make scores, whose errors a softmax forgives as nothing else does. */
+const attention: Readonly<Record<string, readonly Destination[]>> = { 'com.microsoft::MultiHeadAttention': ['scores', 'scores', 'values'] }
 
-/** Whether a value of the graph goes into attention's scores and nowhere else. */
-export function onlyScores(graph: Graph, name: string): boolean {
+/** Where a value goes: into attention's scores alone, into attention, or anywhere else as well. */
+export type Destination = 'scores' | 'values' | 'elsewhere'
+
+export function destinationOf(graph: Graph, name: string): Destination {
   const uses = graph.nodes.flatMap((node) => node.inputs.flatMap((input, position) => (input === name ? [{ node, position }] : [])))
-  if (uses.length === 0 || graph.outputs.some((output) => output.name === name)) return false
-  return uses.every(({ node, position }) => (moves.has(node.op) ? position === 0 && onlyScores(graph, node.outputs[0]!) : scores[node.op]?.includes(position) === true))
+  if (uses.length === 0 || graph.outputs.some((output) => output.name === name)) return 'elsewhere'
+  const destinations = uses.map(({ node, position }): Destination => {
+    if (moves.has(node.op)) return position === 0 ? destinationOf(graph, node.outputs[0]!) : 'elsewhere'
+    return (Object.hasOwn(attention, node.op) ? attention[node.op]![position] : undefined) ?? 'elsewhere'
+  })
+  return destinations.includes('elsewhere') ? 'elsewhere' : destinations.includes('values') ? 'values' : 'scores'
 }
 
 /** A weight that reads smoothed rows, and which of its axes counts their columns. */
 export interface Reader {
   readonly weight: Constant
   readonly axis: 0 | 1
-  /** Whether its errors are forgiven; such a weight has no say where others have one. */
-  readonly forgiving: boolean
+  /** A weight that only makes scores has no say where others have one. */
+  readonly destination: Destination
 }
 
 /**
@@ -69,7 +83,7 @@ export async function smoothingScales({ gamma, beta }: Norm, readers: readonly R
   const scale = viewAs('float32', await gamma.bytes())
   const shift = beta && viewAs('float32', await beta.bytes())
   const weights = new Float32Array(scale.length)
-  const exacting = readers.filter((reader) => !reader.forgiving)
+  const exacting = readers.filter((reader) => reader.destination !== 'scores')
   for (const { weight, axis } of exacting.length > 0 ? exacting : readers) {
     const [rows, columns] = weight.shape as readonly [number, number]
     largestOf(viewAs('float32', await weight.bytes()), rows, columns, axis).forEach((largest, column) => (weights[column] = Math.max(weights[column]!, largest)))

@@ -180,11 +180,10 @@ async function openModel(plugins: PluginTable, reference: string, head: string, 
     const modelType = checkpoint.config.model_type
     const family = plugins.models.find((model) => model.name === modelType)
     if (family === undefined) throw new NoSuchFamilyError({ reference, modelType, available: plugins.models.map((model) => model.name) })
-    // Nobody waits for the tokenizer to start building, nor the other way round.
-    const [tokenizer, built] = await Promise.all([checkpoint.tokenizer(), family.build(checkpoint, { head })])
+    const built = await family.build(checkpoint, { head })
     const pass = compressor?.plugin.pass(compressor.options as never)
     const graphs = pass === undefined ? built : Object.fromEntries(Object.entries(built).map(([role, graph]) => [role, pass.apply(graph)]))
-    return { checkpoint, graphs, tokenizer }
+    return { checkpoint, graphs }
   } catch (error) {
     await afterFailure(() => checkpoint[Symbol.asyncDispose]())
     throw error

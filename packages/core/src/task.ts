@@ -3,13 +3,11 @@ import type { Emit } from './events.js'
 import type { Graph } from './graph.js'
 import type { Graphs } from './model.js'
 import type { Checkpoint } from './source.js'
-import type { Tokenizer } from './tokenizer.js'
 
-/** A task's model, opened, with the graphs of one head after the user's compressor. */
+/** A task's model, opened, with the graphs of one head after the user's compressor. Its tokenizer can be read while they compile. */
 export interface OpenedModel {
   readonly checkpoint: Checkpoint
   readonly graphs: Graphs
-  readonly tokenizer: Tokenizer
 }
 
 /** What the runtime lends a task. Whatever is got through it is freed with the task's runner. */

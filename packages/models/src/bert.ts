@@ -2,11 +2,16 @@ import type { Checkpoint, Model } from '@tenon/core'
 import { integers, type GraphBuilder, type Value } from '@tenon/graph'
 import { Add, Cast, Concat, Gather, Gemm, MultiHeadAttention, Reshape, Shape, Slice, Squeeze, Tanh } from '@tenon/graph/ops'
 import { labelCount, only, optionIn, sizeIn } from './config.js'
-import { defineFamily, type Head } from './family.js'
+import { defineFamily } from './family.js'
 import { activation, embedding, fromRows, layerNorm, linear, toRows } from './layers.js'
 import type { Weights } from './weights.js'
 
-/** BERT (Devlin et al. 2018): a stack of post-norm transformer encoder blocks over word, position and segment embeddings. */
+/**
+ * BERT (Devlin et al. 2018): a stack of post-norm transformer encoder blocks over word, position and segment embeddings.
+ * Its graphs take `input_ids`, `attention_mask` and `token_type_ids`, int64, [batch, sequence].
+ * @example
+ * const { model } = await bert().build(checkpoint, { head: 'masked-lm' })
+ */
 export const bert = (): Model<'bert'> =>
   defineFamily({
     name: 'bert',
@@ -115,8 +120,6 @@ function pooler(w: Weights, config: BertConfig, x: Value, { ids }: Inputs): Valu
   const first = Squeeze(Gather(fromRows(x, ids), integers(x, [0]), { axis: 1 }), integers(x, [1]))
   return Tanh(linear(w.at('pooler.dense'), first, config.hidden))
 }
-
-type Emit = Head<BertConfig>['emit']
 
 function base(builder: GraphBuilder, weights: Weights, config: BertConfig): void {
   const given = inputs(builder)

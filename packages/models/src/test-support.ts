@@ -75,7 +75,7 @@ export async function casesOf({ expected }: Fixture): Promise<readonly Case[]> {
 }
 
 /** A fresh folder, removed when the test ends. */
-export async function temporaryFolder(): Promise<string> {
+async function temporaryFolder(): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'tenon-models-'))
   onTestFinished(() => rm(path, { recursive: true, force: true }))
   return path

@@ -7,7 +7,8 @@ const START = 16
 /** A token attends to the whole row: at this length attention costs as much as everything else. From the shape of a 384-wide encoder, 12 · hidden / 2. */
 const ATTENTION = 2304
 
-const cost = (texts: number, length: number): number => START + texts * length * (1 + length / ATTENTION)
+/** What a batch costs, in tokens. */
+export const cost = (texts: number, length: number): number => START + texts * length * (1 + length / ATTENTION)
 
 /**
  * Groups texts so that little padding is computed: sorted by length, cut where the sum of the runs' costs is least

@@ -1,11 +1,11 @@
-import { InvalidFileError, type Checkpoint } from '@tenon/core'
+import { InvalidFileError, MissingFileError, type Checkpoint } from '@tenon/core'
 
 /** How token states become one vector: the names sentence-transformers writes. */
 export type PoolingMode = 'cls' | 'max' | 'mean' | 'mean_sqrt_len_tokens' | 'weightedmean' | 'lasttoken'
 
 /** What follows the transformer, in order. */
 export type Module =
-  | { readonly kind: 'pooling'; readonly modes: readonly PoolingMode[] }
+  | { readonly kind: 'pooling'; readonly modes: readonly PoolingMode[]; /** Whether the prompt's tokens are pooled with the text's own. */ readonly includePrompt: boolean }
   | { readonly kind: 'dense'; readonly path: string; readonly inputs: number; readonly outputs: number; readonly bias: boolean; readonly activation: string }
   | { readonly kind: 'normalize' }
 
@@ -19,6 +19,8 @@ export interface SentenceTransformer {
 }
 
 type Json = Readonly<Record<string, unknown>>
+
+const isRecord = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** The flags of configs before `pooling_mode`, in the order their vectors are concatenated. */
 const flags: readonly (readonly [string, PoolingMode])[] = [
@@ -34,45 +36,68 @@ const poolingModes = flags.map(([, mode]) => mode)
 /**
  * Reads `modules.json` and the configs it names, in the spelling of sentence-transformers up to 5 and since 6.
  * A checkpoint without them is pooled by the mean, as sentence-transformers does.
- * @throws InvalidFileError for a module that is not known.
+ * @throws InvalidFileError for a module or a pooling that is not known.
+ * @throws MissingFileError for a config that is listed and absent, since guessing a pooling would give other vectors.
  */
 export async function readSentenceTransformer(checkpoint: Checkpoint): Promise<SentenceTransformer> {
-  const listed = (await checkpoint.json('modules.json')) as readonly Json[] | undefined
-  const transformer = ((await checkpoint.json('sentence_bert_config.json')) ?? {}) as Json
-  const settings = ((await checkpoint.json('config_sentence_transformers.json')) ?? {}) as Json
+  const listed = await checkpoint.json('modules.json')
+  const transformer = await settingsIn(checkpoint, 'sentence_bert_config.json')
   const modules: Module[] = []
-  for (const entry of listed ?? []) {
+  for (const entry of listed === undefined ? [] : modulesIn(checkpoint, listed)) {
     const module = await readModule(checkpoint, entry)
     if (module !== undefined) modules.push(module)
   }
-  if (listed === undefined) modules.push({ kind: 'pooling', modes: ['mean'] })
+  if (listed === undefined) modules.push({ kind: 'pooling', modes: ['mean'], includePrompt: true })
+  if (!modules.some(({ kind }) => kind === 'pooling')) {
+    throw new InvalidFileError({ path: checkpoint.path('modules.json'), problem: 'lists no Pooling, so that there is no vector of a whole text', remedy: 'Name a sentence embedding model' })
+  }
   const maxLength = transformer['max_seq_length']
   return {
     modules,
     maxLength: Number.isInteger(maxLength) && (maxLength as number) > 0 ? (maxLength as number) : undefined,
     lowerCase: transformer['do_lower_case'] === true,
-    prompt: defaultPrompt(settings),
+    prompt: defaultPrompt(await settingsIn(checkpoint, 'config_sentence_transformers.json')),
   }
 }
 
+/** A config of settings that all have defaults. */
+async function settingsIn(checkpoint: Checkpoint, file: string): Promise<Json> {
+  const settings = (await checkpoint.json(file)) ?? {}
+  if (!isRecord(settings)) throw new InvalidFileError({ path: checkpoint.path(file), problem: 'is no JSON object' })
+  return settings
+}
+
+function modulesIn(checkpoint: Checkpoint, listed: unknown): readonly Json[] {
+  if (Array.isArray(listed) && listed.every(isRecord)) return listed
+  throw new InvalidFileError({ path: checkpoint.path('modules.json'), problem: 'is no list of modules' })
+}
+
 function defaultPrompt({ prompts, default_prompt_name: name }: Json): string {
-  const prompt = typeof name === 'string' && typeof prompts === 'object' && prompts !== null ? (prompts as Json)[name] : undefined
+  const prompt = typeof name === 'string' && isRecord(prompts) && Object.hasOwn(prompts, name) ? prompts[name] : undefined
   return typeof prompt === 'string' ? prompt : ''
 }
 
 async function readModule(checkpoint: Checkpoint, { type, path }: Json): Promise<Module | undefined> {
-  const name = String(type).split('.').at(-1)
-  const file = `${String(path)}/config.json`
+  const name = String(type).split('.').at(-1)!
   if (name === 'Transformer') return undefined
   if (name === 'Normalize') return { kind: 'normalize' }
-  const config = (await checkpoint.json(file)) as Json | undefined
-  if (name === 'Pooling') return { kind: 'pooling', modes: modesOf(checkpoint, file, config ?? {}) }
-  if (name === 'Dense') {
-    const { in_features: inputs, out_features: outputs, bias, activation_function: activation } = config ?? {}
-    if (!Number.isInteger(inputs) || !Number.isInteger(outputs)) throw new InvalidFileError({ path: checkpoint.path(file), problem: 'lacks in_features or out_features' })
-    return { kind: 'dense', path: String(path), inputs: inputs as number, outputs: outputs as number, bias: bias !== false, activation: String(activation ?? 'Tanh').split('.').at(-1)! }
-  }
-  throw new InvalidFileError({ path: checkpoint.path('modules.json'), problem: `lists the module '${String(type)}'`, remedy: 'Known are Transformer, Pooling, Dense and Normalize' })
+  const read = Object.hasOwn(configured, name) ? configured[name]! : undefined
+  if (read === undefined) throw new InvalidFileError({ path: checkpoint.path('modules.json'), problem: `lists the module '${String(type)}'`, remedy: 'Known are Transformer, Pooling, Dense and Normalize' })
+  if (typeof path !== 'string' || path === '') throw new InvalidFileError({ path: checkpoint.path('modules.json'), problem: `gives no path for the module '${name}'` })
+  const file = `${path}/config.json`
+  const config = await checkpoint.json(file)
+  if (config === undefined) throw new MissingFileError({ path: `${checkpoint.reference}/${file}`, purpose: 'modules.json lists it', remedy: 'Fetch the whole model, with the folders of its modules' })
+  if (!isRecord(config)) throw new InvalidFileError({ path: checkpoint.path(file), problem: 'is no JSON object' })
+  return read(checkpoint, path, config)
+}
+
+/** The modules that have a config, by their class. */
+const configured: Readonly<Record<string, (checkpoint: Checkpoint, path: string, config: Json) => Module>> = {
+  Pooling: (checkpoint, path, config) => ({ kind: 'pooling', modes: modesOf(checkpoint, `${path}/config.json`, config), includePrompt: config['include_prompt'] !== false }),
+  Dense: (checkpoint, path, { in_features: inputs, out_features: outputs, bias, activation_function: activation }) => {
+    if (!Number.isInteger(inputs) || !Number.isInteger(outputs)) throw new InvalidFileError({ path: checkpoint.path(`${path}/config.json`), problem: 'lacks in_features or out_features' })
+    return { kind: 'dense', path, inputs: inputs as number, outputs: outputs as number, bias: bias !== false, activation: String(activation ?? 'Tanh').split('.').at(-1)! }
+  },
 }
 
 function modesOf(checkpoint: Checkpoint, file: string, config: Json): readonly PoolingMode[] {

@@ -17,13 +17,15 @@ export interface EncodeOptions {
   readonly externalData?: (name: string, constant: Constant) => ExternalLocation | undefined
   /** Default `standardOps`. */
   readonly ops?: OpTable
+  /** The version of ONNX's operator set to declare, for readers of older ones: every node must mean the same there. Default 21. */
+  readonly opset?: number
 }
 
 /**
  * A graph as the bytes of an ONNX `ModelProto`.
  * @throws InvalidGraphError for an op or attribute without a definition, or a constant that is neither inline nor external.
  */
-export function encodeOnnx(graph: Graph, { externalData = () => undefined, ops = standardOps }: EncodeOptions = {}): Uint8Array {
+export function encodeOnnx(graph: Graph, { externalData = () => undefined, ops = standardOps, opset = OPSET }: EncodeOptions = {}): Uint8Array {
   const domains = [...new Set(graph.nodes.map((node) => splitOp(node.op).domain))].filter((domain) => domain !== '').toSorted()
   const writer = new BinaryWriter()
   writer.tag(field.model.irVersion, WireType.Varint).int64(IR_VERSION)
@@ -32,7 +34,7 @@ export function encodeOnnx(graph: Graph, { externalData = () => undefined, ops =
   for (const domain of ['', ...domains]) {
     message(writer, field.model.opsetImport, () => {
       text(writer, field.opset.domain, domain)
-      writer.tag(field.opset.version, WireType.Varint).int64(domain === '' ? OPSET : CONTRIB_OPSET)
+      writer.tag(field.opset.version, WireType.Varint).int64(domain === '' ? opset : CONTRIB_OPSET)
     })
   }
   return writer.finish()
