@@ -3,13 +3,13 @@ import { integers, rewrite, scalar, type GraphBuilder, type OpTable, type Value 
 import { Abs, Add, Cast, Div, DynamicQuantizeLinear, Gather, MatMulIntegerToFloat, Max, Mul, ReduceMax, standardOps, Unsqueeze } from '@tenon/graph/ops'
 import { linearLayer } from './linear-layers.js'
 import { quantizeChannels, SMALLEST_NORMAL, type ChannelLayout } from './quantize-channels.js'
-import { destinationOf, floorOf, normOf, smoothingScales, type Reader } from './smooth.js'
+import { destinationOf, floorOf, isAverageOfEvenRows, normOf, smoothingScales, type Reader } from './smooth.js'
 
 export interface DynamicInt8Options {
   /**
    * Divides each row by its largest magnitude before it is quantised and multiplies it back after. Activations
    * get one scale per tensor: without the guard, one massive token leaves nothing of the others (Dettmers et al.
-   * 2022 describe such tokens). Default true.
+   * 2022 describe such tokens). Left out where rows are averages of normalised ones. Default true.
    */
   readonly outlierGuard?: boolean
   /** Evens out the columns of what comes from a layer norm, by the norm's own parameters. Default true. */
@@ -65,7 +65,7 @@ export function quantizeDynamically(options: DynamicInt8Options = {}, ops: OpTab
     apply(graph) {
       const readers = readersOf(graph, worthwhile)
       const weights = weightQuantizer()
-      const activations = activationQuantizer(settings, readers)
+      const activations = activationQuantizer(settings, graph, readers)
       return rewrite(graph, ops, ({ node, inputs, builder }) => {
         const linear = linearLayer(node)
         if (linear !== undefined) {
@@ -113,7 +113,7 @@ interface QuantizedRows {
 }
 
 /** Quantises a value once for all the layers that read it. */
-function activationQuantizer({ outlierGuard, smoothing }: { outlierGuard: boolean; smoothing: boolean }, readers: ReadonlyMap<string, readonly Reader[]>) {
+function activationQuantizer({ outlierGuard, smoothing }: { outlierGuard: boolean; smoothing: boolean }, graph: Graph, readers: ReadonlyMap<string, readonly Reader[]>) {
   const known = new Map<Value, QuantizedRows>()
   return (builder: GraphBuilder, x: Value, name: string): QuantizedRows => {
     const quantized = known.get(x) ?? quantize()
@@ -126,7 +126,7 @@ function activationQuantizer({ outlierGuard, smoothing }: { outlierGuard: boolea
       const columnScales = norm && (() => (scales ??= smoothingScales(norm, readers.get(name)!)))
       const columns = x.shape.at(-1) as number
       const even = columnScales === undefined ? x : Mul(x, builder.constant(lazyConstant('float32', [columns], async () => bytesOf((await columnScales()).map((scale) => 1 / scale))), `${name}_smoothing`))
-      const rowScales = outlierGuard ? largestOfRows(builder, even) : undefined
+      const rowScales = outlierGuard && !isAverageOfEvenRows(graph, name) ? largestOfRows(builder, even) : undefined
       const rows = rowScales === undefined ? even : Div(even, rowScales)
       const [values, scale, zero] = builder.emit(DynamicQuantizeLinear as never, [rows], {}, 3) as [Value, Value, Value]
       return { values, scale, zero, rowScales, columnScales, name }

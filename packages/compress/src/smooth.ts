@@ -1,5 +1,6 @@
 import { viewAs, type Constant, type Graph } from '@tenon/core'
 import type { GraphBuilder, Value } from '@tenon/graph'
+import { linearLayer } from './linear-layers.js'
 import { largestOf } from './quantize-channels.js'
 
 /**
@@ -65,6 +66,24 @@ export function destinationOf(graph: Graph, name: string): Destination {
     return (Object.hasOwn(attention, node.op) ? attention[node.op]![position] : undefined) ?? 'elsewhere'
   })
   return destinations.includes('elsewhere') ? 'elsewhere' : destinations.includes('values') ? 'values' : 'scores'
+}
+
+/**
+ * Whether a value's rows are averages of even ones: attention over values that a linear layer makes of normalised
+ * rows, where no token can be massive.
+ */
+export function isAverageOfEvenRows(graph: Graph, name: string): boolean {
+  const makers = new Map(graph.nodes.flatMap((node) => node.outputs.map((output) => [output, node] as const)))
+  const source = (value: string) => {
+    let maker = makers.get(value)
+    while (maker !== undefined && moves.has(maker.op)) maker = makers.get(maker.inputs[0]!)
+    return maker
+  }
+  const mixing = source(name)
+  const values = mixing && Object.hasOwn(attention, mixing.op) ? mixing.inputs[attention[mixing.op]!.indexOf('values')] : undefined
+  const layer = values === undefined ? undefined : source(values)
+  const rows = layer && linearLayer(layer) && source(layer.inputs[0]!)
+  return rows !== undefined && Object.hasOwn(norms, rows.op)
 }
 
 /** A weight that reads smoothed rows, and which of its axes counts their columns. */
