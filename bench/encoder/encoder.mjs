@@ -35,10 +35,10 @@ export async function main(args) {
   const words = await wordList(await checkpoint.tokenizer())
   await checkpoint[Symbol.asyncDispose]()
   const workloads = [
-    { name: '1 × 128', texts: fixed(words, 1, 128, 1), times: times(60) },
-    { name: '8 × 128', texts: fixed(words, 8, 128, 2), times: times(18) },
-    { name: '32 × 128', texts: fixed(words, 32, 128, 3), times: times(9) },
-    { name: '32 × 8–256', texts: mixed(words, 32, 8, 256, 4), times: times(9) },
+    { name: '1 × 128', texts: fixed(words, 1, 128, 1), times: times(80) },
+    { name: '8 × 128', texts: fixed(words, 8, 128, 2), times: times(24) },
+    { name: '32 × 128', texts: fixed(words, 32, 128, 3), times: times(12) },
+    { name: '32 × 8–256', texts: mixed(words, 32, 8, 256, 4), times: times(12) },
   ]
   const everyday = mixed(words, 64, 8, 128, 5)
 
@@ -46,19 +46,22 @@ export async function main(args) {
   const vectors = {}
   for (const [precision, make] of Object.entries(contenders)) {
     say(`${precision}: loading`)
-    results[precision] = { load: await loads(make, times(9)), memory: await memories(make, workloads, times(3)), runs: {} }
-    const pair = { tenon: make.tenon(), peer: make.peer() }
-    for (const engine of Object.values(pair)) await engine.ask({ what: 'load' })
-    for (const workload of workloads) {
-      say(`${precision}: ${workload.name}`)
-      results[precision].runs[workload.name] = await alternate(pair, workload)
-    }
-    say(`${precision}: event loop`)
-    results[precision].delay = {}
-    for (const [side, engine] of Object.entries(pair)) results[precision].delay[side] = await engine.ask({ what: 'delay', texts: workloads[3].texts, times: times(6) })
+    const load = await loads(make, times(9))
+    say(`${precision}: memory`)
+    const memory = await memories(make, workloads, times(3))
+    say(`${precision}: ${workloads.map(({ name }) => name).join(', ')}`)
+    const runs = await timings(make, workloads)
+    say(`${precision}: event loop and accuracy`)
+    const delay = {}
     vectors[precision] = {}
-    for (const [side, engine] of Object.entries(pair)) vectors[precision][side] = await perText(engine, everyday)
-    await Promise.all(Object.values(pair).map((engine) => engine.close()))
+    for (const side of ['tenon', 'peer']) {
+      const engine = make[side]()
+      await engine.ask({ what: 'load' })
+      delay[side] = await engine.ask({ what: 'delay', texts: workloads[3].texts, times: times(6) })
+      vectors[precision][side] = await perText(engine, everyday)
+      await engine.close()
+    }
+    results[precision] = { load, memory, runs, delay }
   }
   const accuracy = accuracies(vectors)
   const goals = judge(results, accuracy)
@@ -94,18 +97,32 @@ async function memories(make, workloads, times) {
   return { tenon: median(samples.tenon), peer: median(samples.peer) }
 }
 
-/** Medians of runs in turn, milliseconds, so that what else the machine does falls on both. */
-async function alternate(pair, { texts, times }) {
-  const samples = { tenon: [], peer: [] }
-  for (let time = -1; time < times; time++) {
-    for (const side of ['tenon', 'peer']) {
-      const milliseconds = await pair[side].ask({ what: 'run', texts })
-      if (time >= 0) samples[side].push(milliseconds)
-      // Threads that spin for more work would slow the other side's start.
-      await new Promise((resolve) => setTimeout(resolve, 20))
+/** Fresh processes of each side, in turn, so that what else the machine does falls on both. */
+const ROUNDS = 4
+
+/** Runs that are not counted: a new process is still compiling its JavaScript. */
+const WARM_UP = 3
+
+/**
+ * Medians of runs, milliseconds. Only one side is alive at a time: threads of ONNX Runtime spin for work for a while
+ * after a run, on a core that would be the other side's.
+ */
+async function timings(make, workloads) {
+  const samples = Object.fromEntries(workloads.map(({ name }) => [name, { tenon: [], peer: [] }]))
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const side of round % 2 === 0 ? ['tenon', 'peer'] : ['peer', 'tenon']) {
+      const engine = make[side]()
+      await engine.ask({ what: 'load' })
+      for (const { name, texts, times } of workloads) {
+        for (let run = -WARM_UP; run < Math.ceil(times / ROUNDS); run++) {
+          const milliseconds = await engine.ask({ what: 'run', texts })
+          if (run >= 0) samples[name][side].push(milliseconds)
+        }
+      }
+      await engine.close()
     }
   }
-  return { tenon: median(samples.tenon), peer: median(samples.peer) }
+  return Object.fromEntries(Object.entries(samples).map(([name, { tenon, peer }]) => [name, { tenon: median(tenon), peer: median(peer) }]))
 }
 
 async function perText(engine, texts) {
