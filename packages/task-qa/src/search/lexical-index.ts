@@ -15,6 +15,12 @@ const functionWeight = 0.1
 /** Words of a question with their weights: rare ones tell more. */
 export type WeightedTerms = ReadonlyMap<string, number>
 
+/**
+ * Entries without the word that are imagined beside the real ones: in a handful of entries every word that occurs would
+ * count as common, and a question's other words, which merely do not occur, would decide alone.
+ */
+const IMAGINED = 20
+
 /** BM25+ over passages. An entry is found only once it is public, so that an `add` can be undone until its end. */
 export class LexicalIndex {
   readonly #index = new MiniSearch<Entry>({
@@ -87,7 +93,7 @@ export class LexicalIndex {
     const weights = new Map<string, number>()
     for (const term of [...telling, ...termsOf(question)]) {
       const frequency = this.#frequencies.get(term) ?? 0
-      const rarity = Math.log(1 + (count - frequency + 0.5) / (frequency + 0.5))
+      const rarity = Math.log(1 + (count + IMAGINED - frequency + 0.5) / (frequency + 0.5))
       weights.set(term, telling.has(term) ? rarity : rarity * functionWeight)
     }
     return weights

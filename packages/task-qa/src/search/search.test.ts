@@ -75,6 +75,13 @@ describe('the lexical index', () => {
     expect(coverage(weights, 'nothing')).toBe(0)
     expect(coverage(new Map(), 'nothing')).toBe(0)
   })
+
+  it('does not take the words of a lone entry for common ones', () => {
+    const index = new LexicalIndex()
+    index.stage(0, 'A honey bee colony holds 20,000 to 60,000 bees in summer.')
+    index.publish(0)
+    expect(coverage(index.weigh('How many bees live in a colony?'), 'a colony of bees')).toBeGreaterThan(0.5)
+  })
 })
 
 describe('the vector index', () => {
