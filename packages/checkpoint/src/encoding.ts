@@ -39,26 +39,13 @@ function wholeOf(native: NativeEncoding, text: TextOrPair): Fields {
       return unit === undefined ? [0, 0] : [unit(start), unit(end)]
     })
   })
-  return {
-    get ids() {
-      return ids()
-    },
-    get typeIds() {
-      return typeIds()
-    },
-    get specialTokensMask() {
-      return specialTokensMask()
-    },
-    get tokens() {
-      return tokens()
-    },
-    get offsets() {
-      return offsets()
-    },
-    get sequenceIds() {
-      return sequenceIds()
-    },
-  }
+  return lazily({ ids, typeIds, specialTokensMask, tokens, offsets, sequenceIds })
+}
+
+/** An object whose fields are made when they are first read. */
+function lazily<T extends object>(fields: { readonly [K in keyof T]: () => T[K] }): T {
+  const getters = Object.entries<() => unknown>(fields).map(([name, get]) => [name, { get, enumerable: true }] as const)
+  return Object.defineProperties({}, Object.fromEntries(getters)) as T
 }
 
 /** The whole encoding, or the ranges of it that make a window. */
@@ -72,27 +59,5 @@ function view(whole: Fields, ranges: readonly Range[] | undefined, following: ()
   const offsets = pick(() => whole.offsets)
   const sequenceIds = pick(() => whole.sequenceIds)
   const overflowing = once(following)
-  return {
-    get ids() {
-      return ids()
-    },
-    get typeIds() {
-      return typeIds()
-    },
-    get specialTokensMask() {
-      return specialTokensMask()
-    },
-    get tokens() {
-      return tokens()
-    },
-    get offsets() {
-      return offsets()
-    },
-    get sequenceIds() {
-      return sequenceIds()
-    },
-    get overflowing() {
-      return overflowing()
-    },
-  }
+  return lazily<Encoding>({ ids, typeIds, specialTokensMask, tokens, offsets, sequenceIds, overflowing })
 }
