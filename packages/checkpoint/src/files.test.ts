@@ -59,7 +59,7 @@ describe('files', () => {
     const { project, folder } = await projectWith('a-model', { tenon: { layer: 3, model: './model' } })
     await model(join(folder, 'model'))
     const found = await open('a-model', { from: project })
-    expect('path' in found && found.path('config.json')).toBe(join(folder, 'model', 'config.json'))
+    expect('path' in found && (await found.path('config.json'))).toBe(join(folder, 'model', 'config.json'))
   })
 
   it.each(['../other', '/etc', 'a/../../b', 3])('refuses a package that names %j as its model', async (named) => {

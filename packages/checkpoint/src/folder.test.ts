@@ -40,8 +40,8 @@ describe('openFolder', () => {
     expect(checkpoint.reference).toBe(root)
     expect(checkpoint.config).toEqual({ model_type: 'bert', hidden_size: 2 })
     expect(checkpoint.files).toEqual(['1_Pooling/config.json', 'config.json', 'model.safetensors'])
-    expect(checkpoint.path('1_Pooling/config.json')).toBe(join(root, '1_Pooling', 'config.json'))
-    expect(checkpoint.path('./1_Pooling//config.json')).toBe(join(root, '1_Pooling', 'config.json'))
+    expect(await checkpoint.path('1_Pooling/config.json')).toBe(join(root, '1_Pooling', 'config.json'))
+    expect(await checkpoint.path('./1_Pooling//config.json')).toBe(join(root, '1_Pooling', 'config.json'))
     expect(await checkpoint.json('1_Pooling/config.json')).toEqual({ a: 1 })
     expect(await checkpoint.json('none.json')).toBeUndefined()
     expect(await checkpoint.constants.get('weight')?.bytes()).toHaveLength(8)
@@ -85,7 +85,7 @@ describe('openFolder', () => {
     'keeps the path %j inside the checkpoint',
     async (file) => {
       await using checkpoint = await openFolder(await folderWith({ 'config.json': config, 'model.safetensors': true }))
-      expect(() => checkpoint.path(file)).toThrow(InvalidInputError)
+      await expect(checkpoint.path(file)).rejects.toThrow(InvalidInputError)
       await expect(checkpoint.json(file)).rejects.toThrow(InvalidInputError)
     },
   )
@@ -93,7 +93,7 @@ describe('openFolder', () => {
   it('says which file is missing', async () => {
     const root = await folderWith({ 'config.json': config, 'model.safetensors': true })
     await using checkpoint = await openFolder(root)
-    expect(() => checkpoint.path('none')).toThrow(MissingFileError)
+    await expect(checkpoint.path('none')).rejects.toThrow(MissingFileError)
     await expect(checkpoint.tokenizer()).rejects.toThrow(/tokenizer\.json does not exist/)
     await expect(openFolder(join(root, 'none'))).rejects.toThrow(MissingFileError)
     await expect(openFolder(await folderWith({ 'model.safetensors': true }))).rejects.toThrow(
@@ -133,7 +133,7 @@ describe('openFolder', () => {
     await symlink('nowhere', join(root, 'dangling'))
     await using checkpoint = await openFolder(root)
     expect(checkpoint.files).toEqual(['config.json', 'inside.json', 'model.safetensors'])
-    expect(() => checkpoint.path('secret.json')).toThrow(/leaves the checkpoint/)
+    await expect(checkpoint.path('secret.json')).rejects.toThrow(/leaves the checkpoint/)
     expect(await checkpoint.json('secret.json')).toBeUndefined()
   })
 

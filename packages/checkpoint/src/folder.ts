@@ -73,8 +73,9 @@ export async function openFolder(
     reference,
     config,
     constants: weights?.constants ?? new Map(),
+    graph: weights === undefined ? exportedGraph(files) : undefined,
     files: Object.freeze([...files]),
-    path,
+    path: async (file) => path(file),
     async json(file) {
       alive()
       return json(file)
@@ -93,6 +94,11 @@ export async function openFolder(
     },
   }
 }
+
+/** Where exporters put an encoder's graph, the most exact first. */
+const exported = ['onnx/model.onnx', 'model.onnx', 'onnx/model_quantized.onnx', 'model_quantized.onnx']
+
+const exportedGraph = (files: ReadonlySet<string>) => exported.find((place) => files.has(place))
 
 /** A path inside the checkpoint, normalised. Names may come from untrusted files, such as an index of shards. */
 function contained(file: string): string {

@@ -16,6 +16,8 @@ export interface Model<Name extends string = string> {
   /** The `model_type` of the configs it reads. */
   readonly name: Name
   readonly heads: readonly string[]
+  /** The most tokens one text may have, special tokens included, as far as the positions limit it. */
+  maxLength?(checkpoint: Checkpoint): number | undefined
   /**
    * @throws NoSuchHeadError
    * @throws WeightMismatchError when config and weights disagree.

@@ -33,6 +33,13 @@ type TaskOptions<T> = T extends Task<string, infer Options, Runner> ? Options : 
 
 export type RequestFor<P extends Plugins, Name extends string> = CommonOptions<P> & TaskOptions<TaskNamed<P, Name>>
 
+/** What a model is built with. */
+export interface BuildRequest<P extends Plugins> {
+  /** `'base'`, `'masked-lm'`, `'question-answering'`, … */
+  readonly head: string
+  readonly compress?: CompressorChoice<OfKind<P, 'compressor'>>
+}
+
 /** What the runtime adds to every runner. */
 export interface Disposal extends AsyncDisposable {
   dispose(): Promise<void>

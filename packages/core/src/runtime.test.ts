@@ -26,7 +26,7 @@ function fakes() {
     kind: 'source', version: 'v1', name,
     async open(reference) {
       if (!knows(reference)) return { notFound: `no ${reference} here` }
-      const checkpoint = { ...hold(`${name} ${reference}`), reference, config: { model_type: modelType }, constants: new Map(), files: [], path: () => '', json: async () => undefined, tokenizer: async () => ({}) as Tokenizer }
+      const checkpoint = { ...hold(`${name} ${reference}`), reference, config: { model_type: modelType }, constants: new Map(), files: [], path: async () => '', json: async () => undefined, tokenizer: async () => ({}) as Tokenizer }
       return checkpoint satisfies Checkpoint
     },
   })

@@ -1,4 +1,5 @@
 import type { Backend } from './backend.js'
+import type { Compressor } from './compressor.js'
 import { BackendUnavailableError } from './errors/backend-unavailable-error.js'
 import { DisposedError } from './errors/disposed-error.js'
 import { InvalidInputError } from './errors/invalid-input-error.js'
@@ -11,7 +12,7 @@ import { throwIfAborted } from './errors/aborted-error.js'
 import type { Emit, TenonEvent } from './events.js'
 import type { Graph } from './graph.js'
 import { tabulate, type PluginTable } from './plugin.js'
-import type { Disposal, Plugins, RequestFor, RunnerFor, TaskName, Unique } from './runtime-types.js'
+import type { BuildRequest, Disposal, Plugins, RequestFor, RunnerFor, TaskName, Unique } from './runtime-types.js'
 import { Scope } from './scope.js'
 import type { Checkpoint } from './source.js'
 import type { OpenedModel, Runner, TaskContext } from './task.js'
@@ -23,6 +24,16 @@ export interface Runtime<P extends Plugins = Plugins> extends AsyncDisposable {
    * @throws NoSuchTaskError, ModelNotFoundError, NoSuchFamilyError, WeightMismatchError, BackendUnavailableError, AbortedError
    */
   task<Name extends TaskName<P>>(name: Name, request: RequestFor<P, Name>): Promise<RunnerFor<P, Name>>
+  /**
+   * Opens a checkpoint: its config and the list of its weights, which stay where they lie. Whoever opens it frees it.
+   * @throws ModelNotFoundError, AbortedError
+   */
+  checkpoint(model: string | URL, options?: { readonly signal?: AbortSignal }): Promise<Checkpoint>
+  /**
+   * The graphs of a checkpoint, with the head wanted on top, not yet compiled.
+   * @throws NoSuchFamilyError, NoSuchHeadError, WeightMismatchError
+   */
+  build(checkpoint: Checkpoint, options: BuildRequest<P>): Promise<OpenedModel>
   /** Listens to what the libraries tell; returns how to stop. */
   on<T extends TenonEvent['type']>(type: T, listener: (event: Extract<TenonEvent, { type: T }>) => void): () => void
   readonly plugins: PluginTable
@@ -64,6 +75,11 @@ export function createRuntime<const P extends Plugins>(options: { readonly plugi
     return creation
   }
 
+  function checkpoint(model: string | URL, { signal }: { readonly signal?: AbortSignal } = {}): Promise<Checkpoint> {
+    if (disposed) throw new DisposedError({ what: 'runtime' })
+    return openCheckpoint(plugins, referenceOf(model), { emit, signal })
+  }
+
   async function create(name: string, request: Request): Promise<Runner & Disposal> {
     if (disposed) throw new DisposedError({ what: 'runtime' })
     const { model, backend, compress, signal, ...taskOptions } = request as Request & { signal?: AbortSignal }
@@ -81,9 +97,10 @@ export function createRuntime<const P extends Plugins>(options: { readonly plugi
       ...(signal && { signal }),
       open: (head) =>
         timed(emit, 'open', async () => {
-          const opened = await openModel(plugins, referenceOf(model), head, compress as Choice | undefined, { emit, signal })
-          scope.defer(() => opened.checkpoint[Symbol.asyncDispose]())
-          return opened
+          const compressor = compress === undefined ? undefined : choose(plugins.compressors, compress as Choice, NoSuchCompressorError)
+          const checkpoint = await openCheckpoint(plugins, referenceOf(model), { emit, signal })
+          scope.defer(() => checkpoint[Symbol.asyncDispose]())
+          return build(plugins, checkpoint, head, compressor)
         }),
       compile: (graph) =>
         timed(emit, 'compile', async () => {
@@ -127,6 +144,9 @@ export function createRuntime<const P extends Plugins>(options: { readonly plugi
   }
   return {
     task: task as unknown as Runtime<P>['task'],
+    checkpoint: async (model, request) => checkpoint(model, request),
+    build: async (opened, { head, compress }) =>
+      build(plugins, opened, head, compress === undefined ? undefined : choose(plugins.compressors, compress, NoSuchCompressorError)),
     on(type, listener) {
       const entry = { type, listener }
       listeners.add(entry)
@@ -173,36 +193,30 @@ async function openCheckpoint(plugins: PluginTable, reference: string, working: 
   throw new ModelNotFoundError({ reference, looked })
 }
 
-async function openModel(plugins: PluginTable, reference: string, head: string, compress: Choice | undefined, working: Working): Promise<OpenedModel> {
-  const compressor = compress === undefined ? undefined : choose(plugins.compressors, compress, NoSuchCompressorError)
-  const checkpoint = await openCheckpoint(plugins, reference, working)
-  try {
-    const modelType = checkpoint.config.model_type
-    const family = plugins.models.find((model) => model.name === modelType)
-    if (family === undefined) throw new NoSuchFamilyError({ reference, modelType, available: plugins.models.map((model) => model.name) })
-    const built = await family.build(checkpoint, { head })
-    const pass = compressor?.plugin.pass(compressor.options as never)
-    const graphs = pass === undefined ? built : Object.fromEntries(Object.entries(built).map(([role, graph]) => [role, pass.apply(graph)]))
-    return { checkpoint, graphs }
-  } catch (error) {
-    await afterFailure(() => checkpoint[Symbol.asyncDispose]())
-    throw error
-  }
+async function build(plugins: PluginTable, checkpoint: Checkpoint, head: string, compressor: Chosen<Compressor> | undefined): Promise<OpenedModel> {
+  const modelType = checkpoint.config.model_type
+  const family = plugins.models.find((model) => model.name === modelType)
+  if (family === undefined) throw new NoSuchFamilyError({ reference: checkpoint.reference, modelType, available: plugins.models.map((model) => model.name) })
+  const built = await family.build(checkpoint, { head })
+  const pass = compressor?.plugin.pass(compressor.options as never)
+  const graphs = pass === undefined ? built : Object.fromEntries(Object.entries(built).map(([role, graph]) => [role, pass.apply(graph)]))
+  return { checkpoint, graphs, maxLength: family.maxLength?.(checkpoint) }
 }
 
-interface ChosenBackend {
-  readonly plugin: Backend
+/** A plugin, and the user's options for it. */
+interface Chosen<T> {
+  readonly plugin: T
   readonly options: object
 }
 
 /** The backend that was named, or the only one; `undefined` where probes must tell. */
-function chooseBackend(backends: readonly Backend[], wanted: Choice | undefined): ChosenBackend | undefined {
+function chooseBackend(backends: readonly Backend[], wanted: Choice | undefined): Chosen<Backend> | undefined {
   if (wanted !== undefined) return choose(backends, wanted, NoSuchBackendError)
   const [only, ...others] = backends
   return only !== undefined && others.length === 0 ? { plugin: only, options: {} } : undefined
 }
 
-function compileOn({ plugin, options }: ChosenBackend, graph: Graph, working: Working) {
+function compileOn({ plugin, options }: Chosen<Backend>, graph: Graph, working: Working) {
   throwIfAborted(working.signal)
   return plugin.compile(graph, options as never, contextOf(working))
 }
@@ -221,7 +235,7 @@ async function firstAvailable(backends: readonly Backend[]): Promise<Backend> {
   })
 }
 
-function choose<T extends { readonly name: string }>(plugins: readonly T[], choice: Choice, NoSuch: new (fields: { name: string; available: readonly string[] }) => Error): { plugin: T; options: object } {
+function choose<T extends { readonly name: string }>(plugins: readonly T[], choice: Choice, NoSuch: new (fields: { name: string; available: readonly string[] }) => Error): Chosen<T> {
   const { name, ...options } = typeof choice === 'string' ? { name: choice } : choice
   const plugin = plugins.find((candidate) => candidate.name === name)
   if (plugin === undefined) throw new NoSuch({ name, available: plugins.map((candidate) => candidate.name) })

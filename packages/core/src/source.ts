@@ -15,13 +15,15 @@ export interface Checkpoint extends AsyncDisposable {
   readonly config: ModelConfig
   /** The weights by parameter path, `'encoder.layer.0.attention.self.query.weight'`. Empty where only `.onnx` files are held. */
   readonly constants: ReadonlyMap<string, Constant>
+  /** The `.onnx` file, one of `files`, that stands for the model where `constants` is empty. */
+  readonly graph?: string | undefined
   /** The files held, relative to the checkpoint, with forward slashes. */
   readonly files: readonly string[]
   /**
-   * Absolute path of one of `files`.
+   * Absolute path of one of `files`, which a remote source fetches now if it has not yet.
    * @throws MissingFileError
    */
-  path(file: string): string
+  path(file: string): Promise<string>
   /**
    * A parsed JSON file, or `undefined` where it is absent.
    * @throws InvalidFileError when it is no JSON.

@@ -4,10 +4,12 @@ import type { Graph } from './graph.js'
 import type { Graphs } from './model.js'
 import type { Checkpoint } from './source.js'
 
-/** A task's model, opened, with the graphs of one head after the user's compressor. Its tokenizer can be read while they compile. */
+/** A model, opened, with the graphs of one head after the user's compressor. Its tokenizer can be read while they compile. */
 export interface OpenedModel {
   readonly checkpoint: Checkpoint
   readonly graphs: Graphs
+  /** The most tokens one text may have, special tokens included, or `undefined` where positions set no limit. */
+  readonly maxLength: number | undefined
 }
 
 /** What the runtime lends a task. Whatever is got through it is freed with the task's runner. */

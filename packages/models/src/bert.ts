@@ -16,6 +16,7 @@ export const bert = (): Model<'bert'> =>
   defineFamily({
     name: 'bert',
     config,
+    maxLength: ({ positions }) => positions,
     heads: {
       base: { outputs: ['last_hidden_state', 'pooler_output'], emit: base },
       'masked-lm': { outputs: ['logits'], emit: maskedLM },

@@ -2,19 +2,16 @@ import { MissingFileError, NoSuchHeadError, type Checkpoint, type Graph } from '
 import { verify } from '@tenon/graph'
 import { readOnnx } from '@tenon/graph/onnx'
 
-/** Where exporters put an encoder's graph, the most exact first. */
-const places = ['onnx/model.onnx', 'model.onnx', 'onnx/model_quantized.onnx', 'model_quantized.onnx']
-
 /**
  * The graph of a checkpoint that was exported before.
  * @throws NoSuchHeadError when it has other outputs than the head's.
  */
 export async function readExported(checkpoint: Checkpoint, head: string, outputs: readonly string[]): Promise<Graph> {
-  const file = places.find((place) => checkpoint.files.includes(place))
+  const file = checkpoint.graph
   if (file === undefined) {
-    throw new MissingFileError({ path: `${checkpoint.reference}/model.safetensors`, purpose: `there is no graph either (${places.join(', ')})`, remedy: 'Fetch the weights too' })
+    throw new MissingFileError({ path: `${checkpoint.reference}/model.safetensors`, purpose: 'there is no exported graph either, such as onnx/model.onnx', remedy: 'Fetch the weights too' })
   }
-  const graph = verify(await readOnnx(checkpoint.path(file)))
+  const graph = verify(await readOnnx(await checkpoint.path(file)))
   if (!outputs.some((output) => graph.outputs.some(({ name }) => name === output))) {
     throw new NoSuchHeadError({ family: `${checkpoint.reference}/${file}`, head, available: graph.outputs.map(({ name }) => `the one that makes ${name}`) })
   }

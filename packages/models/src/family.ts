@@ -16,6 +16,8 @@ export interface Family<Name extends string, Config> {
   config(checkpoint: Checkpoint): Config
   readonly heads: Readonly<Record<string, Head<Config>>>
   readonly spellings?: Spellings
+  /** The most tokens that the positions allow. */
+  maxLength?(config: Config): number
 }
 
 /**
@@ -29,6 +31,7 @@ export function defineFamily<Name extends string, Config>(family: Family<Name, C
     version: 'v1',
     name: family.name,
     heads,
+    maxLength: (checkpoint) => family.maxLength?.(family.config(checkpoint)),
     async build(checkpoint, { head }) {
       const chosen = Object.hasOwn(family.heads, head) ? family.heads[head] : undefined
       if (chosen === undefined) throw new NoSuchHeadError({ family: family.name, head, available: heads })

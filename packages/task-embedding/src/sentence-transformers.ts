@@ -49,7 +49,7 @@ export async function readSentenceTransformer(checkpoint: Checkpoint): Promise<S
   }
   if (listed === undefined) modules.push({ kind: 'pooling', modes: ['mean'], includePrompt: true })
   if (!modules.some(({ kind }) => kind === 'pooling')) {
-    throw new InvalidFileError({ path: checkpoint.path('modules.json'), problem: 'lists no Pooling, so that there is no vector of a whole text', remedy: 'Name a sentence embedding model' })
+    throw new InvalidFileError({ path: placeOf(checkpoint, 'modules.json'), problem: 'lists no Pooling, so that there is no vector of a whole text', remedy: 'Name a sentence embedding model' })
   }
   const maxLength = transformer['max_seq_length']
   return {
@@ -63,13 +63,13 @@ export async function readSentenceTransformer(checkpoint: Checkpoint): Promise<S
 /** A config of settings that all have defaults. */
 async function settingsIn(checkpoint: Checkpoint, file: string): Promise<Json> {
   const settings = (await checkpoint.json(file)) ?? {}
-  if (!isRecord(settings)) throw new InvalidFileError({ path: checkpoint.path(file), problem: 'is no JSON object' })
+  if (!isRecord(settings)) throw new InvalidFileError({ path: placeOf(checkpoint, file), problem: 'is no JSON object' })
   return settings
 }
 
 function modulesIn(checkpoint: Checkpoint, listed: unknown): readonly Json[] {
   if (Array.isArray(listed) && listed.every(isRecord)) return listed
-  throw new InvalidFileError({ path: checkpoint.path('modules.json'), problem: 'is no list of modules' })
+  throw new InvalidFileError({ path: placeOf(checkpoint, 'modules.json'), problem: 'is no list of modules' })
 }
 
 function defaultPrompt({ prompts, default_prompt_name: name }: Json): string {
@@ -82,12 +82,12 @@ async function readModule(checkpoint: Checkpoint, { type, path }: Json): Promise
   if (name === 'Transformer') return undefined
   if (name === 'Normalize') return { kind: 'normalize' }
   const read = Object.hasOwn(configured, name) ? configured[name]! : undefined
-  if (read === undefined) throw new InvalidFileError({ path: checkpoint.path('modules.json'), problem: `lists the module '${String(type)}'`, remedy: 'Known are Transformer, Pooling, Dense and Normalize' })
-  if (typeof path !== 'string' || path === '') throw new InvalidFileError({ path: checkpoint.path('modules.json'), problem: `gives no path for the module '${name}'` })
+  if (read === undefined) throw new InvalidFileError({ path: placeOf(checkpoint, 'modules.json'), problem: `lists the module '${String(type)}'`, remedy: 'Known are Transformer, Pooling, Dense and Normalize' })
+  if (typeof path !== 'string' || path === '') throw new InvalidFileError({ path: placeOf(checkpoint, 'modules.json'), problem: `gives no path for the module '${name}'` })
   const file = `${path}/config.json`
   const config = await checkpoint.json(file)
   if (config === undefined) throw new MissingFileError({ path: `${checkpoint.reference}/${file}`, purpose: 'modules.json lists it', remedy: 'Fetch the whole model, with the folders of its modules' })
-  if (!isRecord(config)) throw new InvalidFileError({ path: checkpoint.path(file), problem: 'is no JSON object' })
+  if (!isRecord(config)) throw new InvalidFileError({ path: placeOf(checkpoint, file), problem: 'is no JSON object' })
   return read(checkpoint, path, config)
 }
 
@@ -95,7 +95,7 @@ async function readModule(checkpoint: Checkpoint, { type, path }: Json): Promise
 const configured: Readonly<Record<string, (checkpoint: Checkpoint, path: string, config: Json) => Module>> = {
   Pooling: (checkpoint, path, config) => ({ kind: 'pooling', modes: modesOf(checkpoint, `${path}/config.json`, config), includePrompt: config['include_prompt'] !== false }),
   Dense: (checkpoint, path, { in_features: inputs, out_features: outputs, bias, activation_function: activation }) => {
-    if (!Number.isInteger(inputs) || !Number.isInteger(outputs)) throw new InvalidFileError({ path: checkpoint.path(`${path}/config.json`), problem: 'lacks in_features or out_features' })
+    if (!Number.isInteger(inputs) || !Number.isInteger(outputs)) throw new InvalidFileError({ path: placeOf(checkpoint, `${path}/config.json`), problem: 'lacks in_features or out_features' })
     return { kind: 'dense', path, inputs: inputs as number, outputs: outputs as number, bias: bias !== false, activation: String(activation ?? 'Tanh').split('.').at(-1)! }
   },
 }
@@ -104,6 +104,9 @@ function modesOf(checkpoint: Checkpoint, file: string, config: Json): readonly P
   const written = config['pooling_mode']
   const modes = written === undefined ? flags.filter(([flag]) => config[flag] === true).map(([, mode]) => mode) : [written].flat()
   const unknown = modes.find((mode) => !poolingModes.includes(mode as PoolingMode))
-  if (unknown !== undefined) throw new InvalidFileError({ path: checkpoint.path(file), problem: `names the pooling '${String(unknown)}'`, remedy: `Known are: ${poolingModes.join(', ')}` })
+  if (unknown !== undefined) throw new InvalidFileError({ path: placeOf(checkpoint, file), problem: `names the pooling '${String(unknown)}'`, remedy: `Known are: ${poolingModes.join(', ')}` })
   return modes.length === 0 ? ['mean'] : (modes as PoolingMode[])
 }
+
+/** A file as errors name it. */
+const placeOf = ({ reference }: Checkpoint, file: string) => `${reference}/${file}`

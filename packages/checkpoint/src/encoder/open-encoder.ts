@@ -1,0 +1,70 @@
+import { InvalidOptionError, type Checkpoint, type Encoding, type Graph, type OpenedModel, type RunOptions, type TaskContext, type Tokenizer } from '@tenon/core'
+import { checkEncoderInputs, runEncoder, type EncoderRun } from './run-encoder.js'
+
+/** What every task of an encoder lets its users choose. */
+export interface EncoderOptions {
+  /** Tokens read of each text, special tokens included. Default, and at most: what the model's files say. */
+  readonly maxLength?: number | undefined
+  /** Most tokens in one run, padding included. Default 1,024: more does not run faster on a CPU, and holds more memory. */
+  readonly batchTokens?: number | undefined
+}
+
+/** An encoder that is ready: its tokenizer, and its runs. */
+export interface Encoder {
+  readonly checkpoint: Checkpoint
+  readonly graph: Graph
+  readonly tokenizer: Tokenizer
+  /** Tokens read of each text, special tokens included. */
+  readonly maxLength: number
+  /** Runs what the tokenizer made, texts of like length together. */
+  run(encodings: readonly Encoding[], options?: RunOptions): AsyncGenerator<EncoderRun>
+}
+
+/** What an encoder's graph becomes before it is compiled, and how long its texts may be if not as its tokenizer says. */
+export interface Adapted {
+  readonly graph: Graph
+  readonly maxLength?: number | undefined
+}
+
+const LONGEST_WHERE_NOTHING_SAYS = 512 // BERT's, and its descendants'
+
+/**
+ * Opens the task's model with this head, and readies it: what a task of an encoder begins with.
+ * @param adapt What to do with the graph before it is compiled, such as appending a pooling.
+ * @throws InvalidOptionError, InvalidFileError, and what opening, building and compiling throw.
+ * @example
+ * const encoder = await openEncoder(context, 'sequence-classification', { where: "the task 'text-classification'", ...options })
+ * for await (const { indices, outputs } of encoder.run(await encoder.tokenizer.encodeBatch(texts))) …
+ */
+export async function openEncoder(
+  context: TaskContext,
+  head: string,
+  { where, ...options }: EncoderOptions & { /** The task, as errors name it. */ readonly where: string },
+  adapt: (opened: OpenedModel) => Adapted | Promise<Adapted> = ({ graphs }) => ({ graph: graphs['model']! }),
+): Promise<Encoder> {
+  const batchTokens = positive(where, options.batchTokens, 'batchTokens') ?? 1024
+  const asked = positive(where, options.maxLength, 'maxLength')
+  const opened = await context.open(head)
+  const { checkpoint } = opened
+  const { graph, maxLength } = await adapt(opened)
+  checkEncoderInputs(graph, checkpoint.reference)
+  // The library beneath the backend works on threads of its own, while the tokenizer is read on this one.
+  const [executable, tokenizer] = await Promise.all([context.compile(graph), checkpoint.tokenizer()])
+  const limit = Math.min(maxLength ?? tokenizer.maxLength ?? Infinity, opened.maxLength ?? Infinity)
+  if (asked !== undefined && asked > limit) {
+    throw new InvalidOptionError({ where, option: 'maxLength', problem: `is ${asked}, and the model reads ${limit} tokens`, remedy: 'Split long texts instead' })
+  }
+  const pad = (tokenizer.special.pad === undefined ? undefined : tokenizer.idOf(tokenizer.special.pad)) ?? Number(checkpoint.config['pad_token_id'] ?? 0)
+  return {
+    checkpoint,
+    graph,
+    tokenizer,
+    maxLength: asked ?? (Number.isFinite(limit) ? limit : LONGEST_WHERE_NOTHING_SAYS),
+    run: (encodings, run = {}) => runEncoder(executable, encodings, { ...run, pad, batchTokens }),
+  }
+}
+
+function positive(where: string, value: number | undefined, option: string): number | undefined {
+  if (value === undefined || (Number.isInteger(value) && value > 0)) return value
+  throw new InvalidOptionError({ where, option, problem: `is ${value}`, remedy: 'Give a positive integer' })
+}
