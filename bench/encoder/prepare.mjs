@@ -32,7 +32,7 @@ export async function prepare(source, say) {
   for (const target of [float32, int8, peer]) {
     for (const file of small) {
       await mkdir(dirname(join(target, file)), { recursive: true })
-      await cp(origin.path(file), join(target, file))
+      await cp(await origin.path(file), join(target, file))
     }
     const { 'transformers.js_config': _, ...config } = origin.config
     await writeFile(join(target, 'config.json'), JSON.stringify(config))

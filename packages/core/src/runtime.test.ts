@@ -124,6 +124,39 @@ describe('a task', () => {
   })
 })
 
+describe('opening and building without a task', () => {
+  it('gives a checkpoint that its opener frees, and the graphs of a head after the compressor', async () => {
+    const make = fakes()
+    const runtime = createRuntime({ plugins: [make.source('files'), make.model, make.compressor] })
+    {
+      await using checkpoint = await runtime.checkpoint('m')
+      expect(checkpoint.reference).toBe('m')
+      const { graphs, maxLength } = await runtime.build(checkpoint, { head: 'base' })
+      expect(graphs['model']?.name).toBe('built')
+      expect(maxLength).toBeUndefined()
+      expect((await runtime.build(checkpoint, { head: 'base', compress: { name: 'int8', bits: 4 } })).graphs['model']?.name).toBe('built-4')
+      await expect(runtime.build(checkpoint, { head: 'none' })).rejects.toThrow(NoSuchHeadError)
+      expect(make.live.size).toBe(1)
+    }
+    expect(make.live.size).toBe(0)
+    await runtime.dispose()
+    await expect(runtime.checkpoint('m')).rejects.toThrow(DisposedError)
+  })
+
+  it('tells how long a text may be, where the family knows', async () => {
+    const make = fakes()
+    const runtime = createRuntime({ plugins: [make.source('files'), { ...make.model, maxLength: ({ config }: Checkpoint) => config.model_type.length }] })
+    expect((await runtime.build(await runtime.checkpoint('m'), { head: 'base' })).maxLength).toBe(4)
+  })
+
+  it('opens nothing for a signal that is aborted', async () => {
+    const make = fakes()
+    const runtime = createRuntime({ plugins: [make.source('files'), make.model] })
+    await expect(runtime.checkpoint('m', { signal: AbortSignal.abort() })).rejects.toThrow(AbortedError)
+    expect(make.log).toEqual([])
+  })
+})
+
 describe('what was not passed', () => {
   const make = fakes()
   const runtime = untyped(make.source('files'), make.backend('onnx'), make.model, make.compressor, make.task('echo'), make.task('headless', undefined, 'no-such-head'))
