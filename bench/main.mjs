@@ -1,6 +1,7 @@
 // npm run bench -- NAME [--json] …
 const benchmarks = {
   encoder: { about: 'sentence embedding beside @huggingface/transformers, on the same weights', load: () => import('./encoder/encoder.mjs') },
+  tokenization: { about: 'tokens a second beside both official tokenizers', load: () => import('./tokenization/tokenization.mjs') },
 }
 
 const [name, ...args] = process.argv.slice(2)
