@@ -49,6 +49,8 @@ const commands = {
     return 0
   },
 
+  docs: () => run('node', ['tools/docs.mjs']),
+
   lint: (args) => run('oxlint', ['--deny-warnings', ...args]),
 
   typecheck: () =>
@@ -61,6 +63,7 @@ const commands = {
     await build()
     return inTurn(
       () => run('node', ['tools/checks/packages.mjs']),
+      () => run('node', ['tools/docs.mjs']),
       () => run('knip', []),
       () => run('sherif', []),
     )
