@@ -40,12 +40,16 @@ const apiVersion = 22
 
 const types: Record<Parameter, string> = { pointer: 'void *', size: 'size_t', int: 'int', bool: 'bool', text: 'str' }
 
+/** koffi unloads a library once nothing refers to it, and the addresses read from its table refer to nothing. */
+const loaded = new Set<ReturnType<Koffi['load']>>()
+
 /**
- * Binds the C API of the library at `path`.
+ * Binds the C API of the library at `path`, which stays loaded as long as the process lives.
  * @throws Error when it cannot be loaded or is older than 1.22.
  */
 export function bindApi(koffi: Koffi, path: string): OrtLibrary {
   const library = koffi.load(path)
+  loaded.add(library)
   // struct OrtApiBase { const OrtApi* (*GetApi)(uint32_t); const char* (*GetVersionString)(void); }
   const base: Pointer = library.func('OrtGetApiBase', 'void *', [])()
   const [getApi, getVersion] = koffi.decode(base, 'void *', 2) as [Pointer, Pointer]
