@@ -1,8 +1,9 @@
 import { InvalidGraphError, type Attribute, type Constant, type DataType, type Dimension, type Graph, type Node } from '@tenon/core'
-import { checkCall, contextOf, filled } from './call.js'
+import { checkCall, inferCall } from './call.js'
 import { canonical } from './dimension.js'
 import { elementsOf } from './elements.js'
 import { Value, type Emitter, type OpDefinition, type ValueType } from './op.js'
+import { refuseMixedSizes } from './shapes.js'
 
 interface PendingNode {
   readonly op: string
@@ -31,9 +32,15 @@ export class GraphBuilder implements Emitter {
   readonly #reserved: ReadonlySet<string>
   readonly #counters = new Map<string, number>()
 
-  /** `reserved` names are not given to new values: those a rewritten graph already uses. */
-  constructor(readonly name: string, reserved: Iterable<string> = []) {
+  readonly #authored: boolean
+
+  /**
+   * Of a graph that is there already and is replayed, `reserved` are the names in use, which new values do not get. Its
+   * sizes may have been named by strangers, who call one size by two names; an author who mixes two is told.
+   */
+  constructor(readonly name: string, reserved?: Iterable<string>) {
     this.#reserved = new Set(reserved)
+    this.#authored = reserved === undefined
   }
 
   input(name: string, dtype: DataType, shape: readonly Dimension[]): Value {
@@ -74,8 +81,8 @@ export class GraphBuilder implements Emitter {
     const trimmed = inputs.slice(0, inputs.findLastIndex((input) => input !== undefined) + 1)
     checkCall(this.name, definition, trimmed, attributes)
     for (const input of trimmed) if (input !== undefined) this.#own(input)
-    const inferred = definition.infer(trimmed as never, filled(definition, attributes) as never, contextOf(definition, trimmed, names.length))
-    const types = Array.isArray(inferred) ? (inferred as readonly ValueType[]) : [inferred as ValueType]
+    const types = inferCall(definition, trimmed, attributes, names.length)
+    if (this.#authored) refuseMixedSizes(definition.op, trimmed, types)
     const values = names.map((name, index) => {
       const type = types[index]
       if (type === undefined) throw new InvalidGraphError({ graph: this.name, problem: `${definition.op} has no output ${index}` })

@@ -1,10 +1,30 @@
-import { InvalidGraphError, type Attribute } from '@tenon/core'
+import { InvalidGraphError, ShapeMismatchError, type Attribute } from '@tenon/core'
+import { abridged, volume } from './dimension.js'
 import { typeCodes } from './onnx/schema.js'
-import type { AttributeSpec, InferContext, OpDefinition } from './op.js'
+import type { AttributeSpec, InferContext, OpDefinition, ValueType } from './op.js'
 
 /** What the rules of a definition are told of the node they are asked about. */
 export function contextOf({ op }: OpDefinition, inputs: readonly ({ readonly name: string } | undefined)[], outputs: number): InferContext {
-  return { op, outputs, call: `${op.split('::').at(-1)!.toLowerCase()}(${inputs.map((input) => input?.name ?? '').join(',')})` }
+  return { op, outputs, call: abridged(`${op.split('::').at(-1)!.toLowerCase()}(${inputs.map((input) => input?.name ?? '').join(',')})`) }
+}
+
+/** Dimensions a value may have, and elements that are followed: graphs of strangers must not make either grow without end. */
+export const MOST_DIMENSIONS = 64
+const MOST_ELEMENTS = 64
+
+/**
+ * Types and shapes of a call's outputs.
+ * @throws InvalidGraphError, ShapeMismatchError, TypeMismatchError
+ */
+export function inferCall(definition: OpDefinition, inputs: readonly ((ValueType & { readonly name: string }) | undefined)[], attributes: Readonly<Record<string, Attribute>>, outputs: number): readonly ValueType[] {
+  if (outputs < 1) throw new InvalidGraphError({ graph: definition.op, problem: `a node of ${definition.op} makes nothing` })
+  const types = [definition.infer(inputs as never, filled(definition, attributes) as never, contextOf(definition, inputs, outputs))].flat() as ValueType[]
+  return types.map(({ dtype, shape, elements }) => {
+    const impossible = shape.find((size) => typeof size === 'number' && !(Number.isSafeInteger(size) && size >= 0))
+    if (impossible !== undefined) throw new ShapeMismatchError({ op: definition.op, expected: 'sizes of 0 or more', actual: `${impossible}` })
+    if (shape.length > MOST_DIMENSIONS) throw new ShapeMismatchError({ op: definition.op, expected: `at most ${MOST_DIMENSIONS} dimensions`, actual: `${shape.length}` })
+    return { dtype, shape, elements: elements !== undefined && elements.length <= MOST_ELEMENTS && elements.length === volume(shape) ? elements : undefined }
+  })
 }
 
 /** The attributes with the definition's defaults filled in. */

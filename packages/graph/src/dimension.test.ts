@@ -1,7 +1,7 @@
 import type { Dimension } from '@tenon/core'
 import { array, assert, constantFrom, integer, oneof, property, record, type Arbitrary } from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { canonical, difference, exactQuotient, product, quotient, sum, volume } from './dimension.js'
+import { canonical, difference, equals, exactQuotient, product, quotient, sum, volume } from './dimension.js'
 
 const symbols = ['batch', 'sequence', 'past_sequence'] as const
 type Assignment = Readonly<Record<(typeof symbols)[number], number>>
@@ -90,5 +90,52 @@ describe('arithmetic on sizes', () => {
     expect(volume([])).toBe(1)
     expect(volume(['batch', 3, 'sequence', 2])).toBe('6*batch*sequence')
     expect(volume(['batch', 0])).toBe(0)
+  })
+})
+
+describe('comparing sizes', () => {
+  it('says what holds for every value of the symbols, and nothing else', () => {
+    assert(
+      property(polynomial, polynomial, assignment, (a, b, values) => {
+        const truth = evaluate(a, values) === evaluate(b, values)
+        expect(equals(a, b) ?? truth).toBe(truth)
+      }),
+    )
+  })
+
+  it.each([
+    ['batch', 'batch', true],
+    ['batch*sequence', 'sequence*batch', true],
+    ['batch', 'sequence', undefined],
+    ['batch', 'batch+1', false],
+    ['batch', -1, false],
+    ['batch', 0, undefined],
+    ['batch-sequence', -1, undefined],
+    [3, 3, true],
+    [3, 4, false],
+  ])('compares %s and %s', (a, b, expected) => {
+    expect(equals(a, b)).toBe(expected)
+  })
+})
+
+describe('sizes of strangers', () => {
+  it('stop growing, however often they are multiplied and divided', () => {
+    let [terms, nested, number]: Dimension[] = ['a+b+1', 'a', 3]
+    for (let count = 0; count < 100; count++) {
+      terms = sum(product(terms!, terms!), 'c')
+      nested = sum(quotient(nested!, 2), quotient(nested!, 3))
+      number = product(number!, number!)
+    }
+    for (const size of [terms, nested, number]) {
+      expect(typeof size).toBe('string')
+      expect(String(size).length).toBeLessThan(3000)
+    }
+  })
+
+  it('stay equal where they are equal, when they are abridged', () => {
+    const long = (first: string) => Array.from({ length: 40 }, (_, index) => `${first}${index}`).reduce<Dimension>(sum, 0)
+    expect(sum(long('a'), 1)).toBe(sum(long('a'), 1))
+    expect(long('a')).not.toBe(long('b'))
+    expect(long('a')).toMatch(/size\(/)
   })
 })

@@ -7,6 +7,24 @@ import type { Dimension } from '@tenon/core'
  */
 type Polynomial = Map<string, number> // monomial ('batch*sequence', '' for the constant term) → coefficient
 
+/** Bounds on how far sizes are followed: graphs of strangers can multiply them without end. Real ones have a handful of terms. */
+const MOST_TERMS = 32
+const LONGEST_SIZE = 2000
+
+/** A text that is too long to carry along, as a symbol of its own: equal ones stay equal. */
+export const abridged = (text: string): string => (text.length <= LONGEST_SIZE ? text : `size(${fingerprint(text)})`)
+
+/** FNV-1a in two lanes of 32 bits. */
+function fingerprint(text: string): string {
+  let [low, high] = [0x811c9dc5, 0x9dc5811c]
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index)
+    low = Math.imul(low ^ code, 0x01000193)
+    high = Math.imul(high ^ code ^ (index & 0xff), 0x01000193)
+  }
+  return [low, high].map((lane) => (lane >>> 0).toString(16).padStart(8, '0')).join('')
+}
+
 function parse(dimension: Dimension): Polynomial {
   if (typeof dimension === 'number') return new Map(dimension === 0 ? [] : [['', dimension]])
   const terms: Polynomial = new Map()
@@ -46,7 +64,7 @@ function add(terms: Polynomial, monomial: string, coefficient: number): void {
 
 function print(terms: Polynomial): Dimension {
   if (terms.size === 0) return 0
-  if (terms.size === 1 && terms.has('')) return terms.get('')!
+  if (terms.size === 1 && terms.has('')) return counted(terms.get('')!, terms)
   // The constant term comes last, as one writes it.
   const ordered = [...terms].toSorted(([a], [b]) => (a === '' ? 1 : b === '' ? -1 : a < b ? -1 : 1))
   const text = ordered.map(([monomial, coefficient]) => {
@@ -54,21 +72,27 @@ function print(terms: Polynomial): Dimension {
     const body = monomial === '' ? String(size) : size === 1 ? monomial : `${size}*${monomial}`
     return `${coefficient < 0 ? '-' : '+'}${body}`
   })
-  return text.join('').replace(/^\+/, '')
+  const whole = text.join('').replace(/^\+/, '')
+  return terms.size > MOST_TERMS || [...terms.values()].some((coefficient) => !Number.isSafeInteger(coefficient)) ? `size(${fingerprint(whole)})` : abridged(whole)
+}
+
+/** A number where it is exact, otherwise a symbol for the arithmetic that led there. */
+function counted(value: number, terms: Polynomial | string): Dimension {
+  return Number.isSafeInteger(value) ? value : `size(${fingerprint(typeof terms === 'string' ? terms : [...terms].join())})`
 }
 
 /** A dimension as somebody wrote it, in canonical spelling. */
 export const canonical = (dimension: Dimension): Dimension => print(parse(dimension))
 
 export function sum(a: Dimension, b: Dimension): Dimension {
-  if (typeof a === 'number' && typeof b === 'number') return a + b
+  if (typeof a === 'number' && typeof b === 'number') return counted(a + b, `${a}+${b}`)
   const terms = parse(a)
   for (const [monomial, coefficient] of parse(b)) add(terms, monomial, coefficient)
   return print(terms)
 }
 
 export function product(a: Dimension, b: Dimension): Dimension {
-  if (typeof a === 'number' && typeof b === 'number') return a * b + 0 // no -0
+  if (typeof a === 'number' && typeof b === 'number') return counted(a * b + 0, `${a}*${b}`) // no -0
   const terms: Polynomial = new Map()
   for (const [left, x] of parse(a)) {
     for (const [right, y] of parse(b)) add(terms, [left, right].flatMap(symbolsOf).toSorted().join('*'), x * y)
@@ -83,7 +107,17 @@ export const volume = (shape: readonly Dimension[]): Dimension => shape.reduce<D
 
 /** `a / b` where that is exact for every value of the symbols, otherwise a symbol that names the rounded quotient. */
 export function quotient(a: Dimension, b: Dimension): Dimension {
-  return exactQuotient(a, b) ?? (typeof a === 'number' && typeof b === 'number' ? Math.floor(a / b) : `floor((${a})/(${b}))`)
+  return exactQuotient(a, b) ?? (typeof a === 'number' && typeof b === 'number' ? Math.floor(a / b) : abridged(`floor((${a})/(${b}))`))
+}
+
+/** Whether two sizes are equal, for every value of the symbols: `undefined` where that depends on them. Symbols are not negative. */
+export function equals(a: Dimension, b: Dimension): boolean | undefined {
+  const apart = parse(difference(a, b))
+  if (apart.size === 0) return true
+  const constant = apart.get('') ?? 0
+  const others = [...apart].filter(([monomial]) => monomial !== '').map(([, coefficient]) => coefficient)
+  const awayFromZero = others.every((coefficient) => coefficient > 0) ? constant > 0 : others.every((coefficient) => coefficient < 0) && constant < 0
+  return others.length === 0 || awayFromZero ? false : undefined
 }
 
 /** `a / b`, or `undefined` where `b` does not divide `a` term by term. */

@@ -1,12 +1,17 @@
-import { allocate, inlineConstant, type NumericType } from '@tenon/core'
+import { allocate, inlineConstant, type ArrayOf, type NumericType } from '@tenon/core'
 import type { Value } from './op.js'
 
 /** A number as a scalar of `like`'s type, in `like`'s graph. */
 export function scalar(like: Value, value: number): Value {
   const dtype = like.dtype as NumericType
-  const values = allocate(dtype, 1)
+  return like.builder.constant(inlineConstant(dtype, [], one(dtype, value)))
+}
+
+/** A number as one element of a type. */
+export function one<D extends NumericType>(dtype: D, value: number): ArrayOf[D] {
+  const values = allocate<NumericType>(dtype, 1)
   values[0] = dtype === 'int64' || dtype === 'uint64' ? BigInt(value) : dtype === 'float16' ? float16Bits(value) : dtype === 'bfloat16' ? bfloat16Bits(value) : value
-  return like.builder.constant(inlineConstant(dtype, [], values))
+  return values as ArrayOf[D]
 }
 
 const word = new DataView(new ArrayBuffer(4))

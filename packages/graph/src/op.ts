@@ -6,7 +6,8 @@ export interface ValueType {
   readonly shape: readonly Dimension[]
   /**
    * The elements of a small integer vector or scalar, where known: sizes taken by Shape, gathered, multiplied and
-   * concatenated flow through here into Reshape, so that shapes stay exact however they were computed.
+   * concatenated flow through here into Reshape, so that shapes stay exact however they were computed. What comparing
+   * them gives is followed as well, as 0 and 1.
    */
   readonly elements?: readonly Dimension[] | undefined
 }
@@ -72,6 +73,8 @@ export interface OpDefinition<Op extends string = string, S extends readonly str
   /** Default: one, `'Y'`. */
   readonly outputs: readonly string[]
   readonly attributes: T
+  /** Draws random numbers: two equal calls are not one. Default false. */
+  readonly random?: boolean
   /** Types and shapes of the outputs. @throws ShapeMismatchError, TypeMismatchError */
   infer(inputs: Slots<S, ValueType>, attributes: FilledAttributes<T>, context: InferContext): ValueType | readonly ValueType[]
   /** The first output's elements, for constant folding; `undefined` where this case is not worth it. */
@@ -128,7 +131,7 @@ export interface Op<Name extends string = string, S extends readonly string[] = 
   (...call: [...CallArguments<S>, ...AttributeArgument<T>]): Value
 }
 
-type Definition<S extends readonly string[], T extends AttributeTable> = Pick<OpDefinition<string, S, T>, 'infer' | 'evaluate' | 'decompose' | 'gradient'> & {
+type Definition<S extends readonly string[], T extends AttributeTable> = Pick<OpDefinition<string, S, T>, 'infer' | 'evaluate' | 'decompose' | 'gradient' | 'random'> & {
   readonly since: number
   readonly inputs: S
   readonly outputs?: readonly string[]

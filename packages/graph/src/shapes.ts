@@ -1,12 +1,16 @@
 import { ShapeMismatchError, TypeMismatchError, type Dimension } from '@tenon/core'
+import { abridged } from './dimension.js'
 import type { ValueType } from './op.js'
 
 /** Whether a size is known only at run time, and was named here rather than by whoever declared the inputs. */
 const isOpaque = (size: Dimension) => typeof size === 'string' && size.includes('(')
 
+/** The size that two different symbols make when they broadcast: one of the two. */
+const either = (a: Dimension, b: Dimension): Dimension => abridged(`broadcast(${[a, b].toSorted().join(',')})`)
+
 /**
  * The shape of an elementwise result under ONNX's (NumPy's) broadcasting. Where a symbol meets a size above 1,
- * the size wins, since the two must be equal or the symbol 1; two different symbols that somebody declared are a mistake.
+ * the size wins, since the two must be equal or the symbol 1; of two different symbols, nobody knows which.
  */
 export function broadcast(op: string, ...shapes: (readonly Dimension[])[]): Dimension[] {
   const rank = Math.max(...shapes.map((shape) => shape.length))
@@ -17,13 +21,24 @@ export function broadcast(op: string, ...shapes: (readonly Dimension[])[]): Dime
       if (size === 1 || size === result) continue
       if (result === 1 || (typeof result === 'string' && typeof size === 'number')) result = size
       else if (typeof result === 'number' && typeof size === 'string') continue
-      else if (isOpaque(result) || isOpaque(size)) result = `broadcast(${[result, size].toSorted().join(',')})`
-      else {
-        throw new ShapeMismatchError({ op, expected: 'shapes that broadcast', actual: shapes.map((each) => `[${each.join(', ')}]`).join(' and ') })
-      }
+      else if (typeof result === 'string' && typeof size === 'string') result = either(result, size)
+      else throw mismatch(op, shapes)
     }
     return result
   })
+}
+
+const mismatch = (op: string, shapes: (readonly Dimension[])[]) => new ShapeMismatchError({ op, expected: 'shapes that broadcast', actual: shapes.map((each) => `[${each.join(', ')}]`).join(' and ') })
+
+/**
+ * Two different symbols that an author declared and then broadcasts are a mistake.
+ * @throws ShapeMismatchError
+ */
+export function refuseMixedSizes(op: string, inputs: readonly (ValueType | undefined)[], outputs: readonly ValueType[]): void {
+  if (!outputs.some(({ shape }) => shape.some((size) => typeof size === 'string' && size.startsWith('broadcast(')))) return
+  const declared = inputs.flatMap((input) => input?.shape ?? []).filter((size) => typeof size === 'string' && !isOpaque(size))
+  const mixed = new Set(declared.flatMap((a) => declared.map((b) => either(a, b))))
+  if (outputs.some(({ shape }) => shape.some((size) => mixed.has(size)))) throw mismatch(op, inputs.filter((input) => input !== undefined).map(({ shape }) => shape))
 }
 
 /** A possibly negative axis as an index. @throws ShapeMismatchError outside the rank. */

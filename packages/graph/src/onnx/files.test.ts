@@ -1,16 +1,16 @@
-import { mkdir, readdir, readFile, rename, stat, symlink, truncate, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readdir, readFile, realpath, rename, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { AbortedError, inlineConstant, InvalidFileError, InvalidGraphError, InvalidOptionError, lazyConstant, MissingFileError, TenonError, type Constant, type Graph, type TenonEvent } from '@tenon/core'
-import { assert, asyncProperty, array, constantFrom, integer, record } from 'fast-check'
+import { AbortedError, inlineConstant, InvalidFileError, InvalidGraphError, InvalidOptionError, lazyConstant, MissingFileError, type Constant, type Graph, type TenonEvent } from '@tenon/core'
+import { assert, asyncProperty, string, uniqueArray } from 'fast-check'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
 import { GraphBuilder } from '../builder.js'
 import { integers } from '../literals.js'
-import { Add, Cast, Concat, ConstantOfShape, Gelu, MatMul, MultiHeadAttention, Neg, Relu, Reshape, Shape, Softmax, standardOps, Transpose } from '../ops/index.js'
-import type { Value } from '../op.js'
+import { Add, Cast, ConstantOfShape, Gelu, MatMul, MultiHeadAttention, Neg, Relu, Reshape, Shape, Transpose } from '../ops/index.js'
+import { graphOf, script } from '../test-random-graphs.js'
 import { constantOf, hollow, noise, temporaryFolder } from '../test-support.js'
 import { verify } from '../verify.js'
-import { decodeOnnx } from './decode.js'
+import { decodeModel } from './decode.js'
 import { encodeOnnx, readOnnx, writeOnnx } from './index.js'
 
 /** x · large + bias; the large weight goes to the data file. */
@@ -61,25 +61,29 @@ describe('writing and reading', () => {
 
   it('gives any small graph back', async () => {
     const folder = await temporaryFolder()
-    const step = record({ op: constantFrom('add', 'neg', 'softmax', 'concat', 'weight', 'shape', 'turn'), from: integer({ min: 0, max: 99 }), size: integer({ min: 0, max: 5 }) })
-    const emit: Record<string, (x: Value, size: number, builder: GraphBuilder) => Value> = {
-      add: (x) => Add(x, x),
-      neg: (x) => Neg(x),
-      softmax: (x, size) => Softmax(x, { axis: -(size % 2) - 1 }),
-      concat: (x, size) => Concat(Array.from({ length: size + 1 }, () => x), { axis: size % 2 }),
-      weight: (x, size, builder) => Add(x, builder.constant(inlineConstant('float32', [], Float32Array.of(size / 4)), `w/${size}-${builder.name}${weights++}`)),
-      shape: (x, size, builder) => builder.constant(constantOf(noise([size, 2 ** size * 100], size)), `tensor ${weights++} of ${size}, "größe"`) && x,
-      turn: (x) => Transpose(x, { perm: [0, 1] }),
-    }
-    let weights = 0
+    const path = join(folder, 'model.onnx')
     await assert(
-      asyncProperty(array(step, { maxLength: 12 }), async (steps) => {
-        const builder = new GraphBuilder('random')
-        const values = [builder.input('x', 'float32', ['batch', 'batch'])]
-        for (const { op, from, size } of steps) values.push(emit[op]!(values[from % values.length]!, size, builder))
-        values.slice(-2).forEach((value, index) => builder.output(`output ${index}`, value))
+      asyncProperty(script, async (steps) => {
+        const graph = graphOf(steps)
+        await writeOnnx(graph, path)
+        const read = await readOnnx(path)
+        await same(read, graph)
+        const bytes = await readFile(path)
+        await writeOnnx(read, path)
+        expect(await readFile(path)).toEqual(bytes)
+      }),
+      { numRuns: 100 },
+    )
+  })
+
+  it('gives names back whatever they are made of', async () => {
+    const path = join(await temporaryFolder(), 'model.onnx')
+    await assert(
+      asyncProperty(uniqueArray(string({ minLength: 1, unit: 'binary' }), { minLength: 4, maxLength: 4 }), async ([x = '', weight = '', large = '', y = '']) => {
+        const builder = new GraphBuilder(`${x}${y}`)
+        const product = MatMul(builder.input(x, 'float32', ['batch', 64]), builder.constant(constantOf(noise([64, 40])), large))
+        builder.output(y, Add(product, builder.constant(constantOf(noise([40])), weight)))
         const graph = builder.build()
-        const path = join(folder, 'model.onnx')
         await writeOnnx(graph, path)
         await same(await readOnnx(path), graph)
       }),
@@ -112,7 +116,7 @@ describe('writing and reading', () => {
     const message = (number: number, ...parts: number[][]) => [number * 8 + 2, parts.flat().length, ...parts.flat()]
     const minusOne = [8, ...Array.from({ length: 9 }, () => 255), 1]
     const info = message(11, message(1, [120]), message(2, message(1, [8, 1], message(2, message(1), message(1, minusOne)))))
-    const { graph } = decodeOnnx(Uint8Array.from(message(7, info)), 'model.onnx', standardOps)
+    const { graph } = decodeModel(Uint8Array.from(message(7, info)), 'model.onnx')
     expect(graph.inputs).toEqual([{ name: 'x', dtype: 'float32', shape: ['size(x)[0]', 'size(x)[1]'] }])
   })
 
@@ -143,7 +147,7 @@ describe('writeOnnx', () => {
   it('writes no data file where every constant is small, and makes the folder', async () => {
     const folder = join(await temporaryFolder(), 'a', 'b')
     const path = join(folder, 'model.onnx')
-    expect(await writeOnnx(varied(), path)).toEqual([path])
+    expect(await writeOnnx(varied(), path)).toEqual([{ path, bytes: (await stat(path)).size, origin: 'written' }])
     expect(await names(folder)).toEqual(['model.onnx'])
   })
 
@@ -153,8 +157,9 @@ describe('writeOnnx', () => {
     const sizes = [1024, 1025, 5000, 1023, 1024]
     sizes.forEach((size, index) => builder.output(`y${index}`, Neg(builder.constant(constantOf(noise([size], index)), `w${index}`))))
     const written = await writeOnnx(builder.build(), join(folder, 'model.onnx'), { dataFile: 'weights.bin' })
-    expect(written).toEqual([join(folder, 'model.onnx'), join(folder, 'weights.bin')])
-    const graph = await readOnnx(written[0]!)
+    expect(written.map(({ path }) => path)).toEqual([join(folder, 'model.onnx'), join(folder, 'weights.bin')])
+    for (const { path, bytes } of written) expect(bytes).toBe((await stat(path)).size)
+    const graph = await readOnnx(written[0]!.path)
     const places = [...graph.constants.values()].map(({ file }) => file?.offset)
     expect(places).toEqual([0, 4096, 12288, undefined, 32768])
     await same(graph, builder.build())
@@ -259,6 +264,43 @@ describe('readOnnx', () => {
     expect((await readOnnx(inside)).constants.get('large')!.file!.path).toMatch(/data$/)
   })
 
+  it('follows the links of the Hugging Face cache, where model and data are links into one folder, and no further', async () => {
+    const cache = await temporaryFolder()
+    const [blobs, snapshot] = [join(cache, 'blobs'), join(cache, 'snapshots', 'revision', 'onnx')]
+    await Promise.all([blobs, join(blobs, 'deeper'), snapshot].map((folder) => mkdir(folder, { recursive: true })))
+    const model = await externalAt('model.onnx_data')
+    await rename(model, join(blobs, 'abc'))
+    await Promise.all(['def', 'deeper/def', '../outside'].map((name) => writeFile(join(blobs, name), new Uint8Array(10240))))
+    const path = join(snapshot, 'model.onnx')
+    await symlink(join('..', '..', '..', 'blobs', 'abc'), path)
+    const data = join(snapshot, 'model.onnx_data')
+    const dataAt = async (target: string) => {
+      await rm(data, { force: true })
+      await symlink(target, data)
+      return (await readOnnx(path)).constants.get('large')!.file!.path
+    }
+    expect(await dataAt('../../../blobs/def')).toBe(await realpath(join(blobs, 'def')))
+    await expect(dataAt('../../../blobs/deeper/def')).rejects.toThrow('a link that leads out')
+    await expect(dataAt('../../../outside')).rejects.toThrow('a link that leads out')
+    // A model that is no link itself gets nothing from elsewhere, the cache included.
+    await rm(path)
+    await copyFile(join(blobs, 'abc'), path)
+    await expect(dataAt('../../../blobs/def')).rejects.toThrow('a link that leads out')
+  })
+
+  it('reads data from several files', async () => {
+    const folder = await temporaryFolder()
+    const path = join(folder, 'model.onnx')
+    const places: Record<string, string> = { large: 'a.bin', bias: 'deeper/b.bin' }
+    await mkdir(join(folder, 'deeper'))
+    await writeFile(path, encodeOnnx(example(), { externalData: (name, { byteLength }) => ({ location: places[name]!, offset: 0, length: byteLength }) }))
+    for (const [name, constant] of example().constants) await writeFile(join(folder, places[name]!), constant.inline!)
+    const graph = await readOnnx(path)
+    await same(graph, example())
+    // What decides shapes is at hand wherever it lies.
+    expect(graph.constants.get('bias')!.inline).toHaveLength(160)
+  })
+
   it('refuses a folder whose name begins like the model’s, and a folder as data', async () => {
     const path = await externalAt('linked.bin')
     const sibling = `${join(path, '..')}-other`
@@ -300,38 +342,6 @@ describe('readOnnx', () => {
     await same(moved, example())
   })
 
-  it('meets damaged files with typed errors only', async () => {
-    const folder = await temporaryFolder()
-    const path = join(folder, 'model.onnx')
-    const bytes = encodeOnnx(example(constantOf(noise([64, 2])), constantOf(noise([2]))))
-    // Cut at every position, then 2,000 times a few bytes changed (xorshift32, seeded).
-    let state = 20240229
-    const random = (below: number) => {
-      state ^= state << 13
-      state ^= state >>> 17
-      state ^= state << 5
-      return (state >>> 0) % below
-    }
-    const mutations = Array.from({ length: 2000 }, () => {
-      const damaged = bytes.slice()
-      for (let count = 1 + random(4); count > 0; count--) damaged[random(2) === 0 ? random(bytes.length) : random(200)] = random(256)
-      return damaged
-    })
-    const cuts = Array.from(bytes, (_, length) => bytes.slice(0, length))
-    let refused = 0
-    for (const damaged of [...cuts, ...mutations]) {
-      await writeFile(path, damaged)
-      try {
-        const graph = verify(await readOnnx(path))
-        for (const constant of graph.constants.values()) expect((await constant.bytes()).byteLength).toBe(constant.byteLength)
-      } catch (error) {
-        if (!TenonError.isInstance(error)) throw error
-        refused++
-      }
-    }
-    expect(refused).toBeGreaterThan(1000)
-  }, 60_000)
-
   it('refuses two tensors of one name', async () => {
     const path = join(await temporaryFolder(), 'model.onnx')
     const builder = new GraphBuilder('test')
@@ -347,6 +357,6 @@ describe('readOnnx', () => {
     const short = { ...inlineConstant('float32', [1], Float32Array.of(1)), shape: [2] }
     builder.output('y', Relu(ConstantOfShape(integers(builder.input('x', 'float32', []), [2]), { value: short })))
     await writeFile(path, encodeOnnx(builder.build()))
-    await expect(readOnnx(path)).rejects.toThrow('for an attribute whose shape [2] needs 8')
+    await expect(readOnnx(path)).rejects.toThrow("holds 4 bytes for the tensor 'value', and its shape [2] needs 8")
   })
 })

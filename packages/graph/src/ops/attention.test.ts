@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { GraphBuilder } from '../builder.js'
 import { apartWhenLowered, input, lowered, noise, tensorOf } from '../test-support.js'
 import { verify } from '../verify.js'
-import { MultiHeadAttention } from './index.js'
+import { MultiHeadAttention, RotaryEmbedding } from './index.js'
 
 const op = 'com.microsoft::MultiHeadAttention'
 const hidden = ['batch', 'sequence', 8]
@@ -57,10 +57,10 @@ describe('MultiHeadAttention', () => {
     expect(() => MultiHeadAttention(values[0]!, values[1]!, values[2]!, undefined, undefined, undefined, { num_heads: heads })).toThrow(ShapeMismatchError)
   })
 
-  it('refuses a mask of three dimensions, a bias of the wrong length and mixed types', () => {
+  it('refuses a mask of four dimensions, a bias of the wrong length and mixed types', () => {
     const builder = new GraphBuilder('test')
     const x = input('float32', hidden, builder)
-    expect(() => MultiHeadAttention(x, x, x, undefined, input('int32', ['batch', 1, 1], builder), undefined, { num_heads: 2 })).toThrow(ShapeMismatchError)
+    expect(() => MultiHeadAttention(x, x, x, undefined, input('int32', ['batch', 1, 1, 1], builder), undefined, { num_heads: 2 })).toThrow(ShapeMismatchError)
     expect(() => MultiHeadAttention(x, x, x, input('float32', [8], builder), undefined, undefined, { num_heads: 2 })).toThrow(ShapeMismatchError)
     expect(() => MultiHeadAttention(x, x, input('float16', hidden, builder), undefined, undefined, undefined, { num_heads: 2 })).toThrow(TypeMismatchError)
   })
@@ -88,5 +88,59 @@ describe('MultiHeadAttention', () => {
   it('keeps its symbols when it is lowered', () => {
     const [graph] = attention({ mask: [1, 1, 1, 1, 1, 1] })
     expect(lowered(graph, op).outputs).toEqual(graph.outputs)
+  })
+})
+
+interface Turned {
+  /** Whether the two heads, of eight numbers each, are a dimension of their own. */
+  readonly split?: boolean
+  readonly places?: readonly number[]
+  readonly turned?: number
+  readonly attributes?: { readonly interleaved?: number; readonly num_heads?: number; readonly rotary_embedding_dim?: number }
+}
+
+function rotary({ split = false, places = [0], turned = 8, attributes = {} }: Turned) {
+  const builder = new GraphBuilder('rotary')
+  const shape = split ? [2, 2, 3, 8] : [2, 3, 16]
+  const feeds: Record<string, HostTensor> = {
+    x: noise(shape, 1),
+    places: tensorOf('int64', places.length === 1 ? [1] : [2, 3], places),
+    cos: noise([6, turned / 2], 2),
+    sin: noise([6, turned / 2], 3),
+  }
+  const x = builder.input('x', 'float32', split ? ['batch', 2, 'sequence', 8] : ['batch', 'sequence', 16])
+  const at = builder.input('places', 'int64', places.length === 1 ? [1] : ['batch', 'sequence'])
+  const [cos, sin] = [builder.input('cos', 'float32', ['positions', turned / 2]), builder.input('sin', 'float32', ['positions', turned / 2])]
+  builder.output('y', RotaryEmbedding(x, at, cos, sin, attributes))
+  return [builder.build(), feeds] as const
+}
+
+describe('RotaryEmbedding', () => {
+  it.each<[string, Turned]>([
+    ['halves of heads that lie side by side', {}],
+    ['from a later position on', { places: [3] }],
+    ['at positions of its own for each token', { places: [0, 1, 2, 5, 4, 3] }],
+    ['neighbours', { attributes: { interleaved: 1 } }],
+    ['heads that are a dimension', { split: true }],
+    ['heads that are a dimension, at positions of their own', { split: true, places: [0, 1, 2, 5, 4, 3], attributes: { interleaved: 1 } }],
+    ['a part of each head', { turned: 4, attributes: { num_heads: 2, rotary_embedding_dim: 4 } }],
+  ])('is what it decomposes into: %s', async (_, given) => {
+    const [graph, feeds] = rotary(given)
+    verify(lowered(graph, 'com.microsoft::RotaryEmbedding'))
+    expect(await apartWhenLowered(graph, feeds, 'com.microsoft::RotaryEmbedding')).toBeLessThanOrEqual(1e-6)
+    expect(lowered(graph, 'com.microsoft::RotaryEmbedding').outputs).toEqual(graph.outputs)
+  })
+
+  it.each<[string, readonly (number | string)[], readonly number[], readonly number[], readonly number[], object]>([
+    ['an input of two dimensions', ['batch', 16], [1], [6, 4], [6, 4], {}],
+    ['positions that are a scalar', ['batch', 'sequence', 16], [], [6, 4], [6, 4], {}],
+    ['sines of another size', ['batch', 'sequence', 16], [1], [6, 4], [6, 2], {}],
+    ['heads that are smaller than what is turned', ['batch', 'sequence', 16], [1], [6, 4], [6, 4], { num_heads: 4 }],
+    ['a size that the heads do not share', ['batch', 'sequence', 20], [1], [6, 4], [6, 4], {}],
+    ['caches for another part of a head', ['batch', 'sequence', 16], [1], [6, 4], [6, 4], { num_heads: 2, rotary_embedding_dim: 4 }],
+  ])('refuses %s', (_, shape, places, cos, sin, attributes) => {
+    const builder = new GraphBuilder('test')
+    const caches = [input('float32', cos, builder), input('float32', sin, builder)] as const
+    expect(() => RotaryEmbedding(input('float32', shape, builder), input('int64', places, builder), ...caches, attributes)).toThrow(ShapeMismatchError)
   })
 })

@@ -1,7 +1,7 @@
 import { TypeMismatchError, type DataType, type Dimension, type NumericType } from '@tenon/core'
-import { difference, product, quotient, sum } from '../dimension.js'
+import { difference, equals, product, quotient, sum } from '../dimension.js'
 import { scalar } from '../literals.js'
-import { defineOp, type Value, type ValueType } from '../op.js'
+import { defineOp, type AttributeTable, type Value, type ValueType } from '../op.js'
 import { broadcast, sameType } from '../shapes.js'
 import { map, zip } from './evaluate.js'
 
@@ -40,16 +40,21 @@ const arithmetic = <Name extends string>(op: Name, since: number, compute: (a: n
     evaluate: ([a, b]) => zip(a, b, (x, y) => compute(x, y, a.dtype)),
   })
 
-const comparison = <Name extends string>(op: Name, since: number, compute: (a: number, b: number) => boolean) =>
+const comparison = <Name extends string>(op: Name, since: number, compute: (a: number, b: number) => boolean, onSizes: OnSizes = () => undefined) =>
   defineOp(op, {
     since,
     inputs: ['A', 'B'],
     infer: ([a, b]) => {
       sameType(op, a, b)
-      return { dtype: 'bool', shape: broadcast(op, a.shape, b.shape) }
+      const shape = broadcast(op, a.shape, b.shape)
+      const onBoth: OnSizes = (x, y) => (typeof x === 'number' && typeof y === 'number' ? Number(compute(x, y)) : onSizes(x, y))
+      return { dtype: 'bool', shape, elements: elementsOf(a, b, shape, onBoth) }
     },
     evaluate: ([a, b]) => zip(a, b, (x, y) => Number(compute(x, y)), 'bool'),
   })
+
+/** As a boolean's element, where it is known. */
+const known = (truth: boolean | undefined): number | undefined => (truth === undefined ? undefined : Number(truth))
 
 const extremum = <Name extends string>(op: Name, compute: (a: number, b: number) => number) =>
   defineOp(op, {
@@ -62,6 +67,17 @@ const extremum = <Name extends string>(op: Name, compute: (a: number, b: number)
     evaluate: ([a, b, ...rest]) => (a && b && rest.length === 0 ? zip(a, b, compute) : undefined),
   })
 
+const variadic = <Name extends string>(op: Name, combine: (inputs: readonly Value[]) => Value) =>
+  defineOp(op, {
+    since: 13,
+    inputs: ['...data_0'],
+    infer: (inputs) => {
+      sameType(op, ...inputs)
+      return { dtype: inputs[0]!.dtype, shape: broadcast(op, ...inputs.map(({ shape }) => shape)) }
+    },
+    decompose: (inputs) => combine(inputs),
+  })
+
 export const Add = arithmetic('Add', 14, (a, b) => a + b, sum)
 export const Sub = arithmetic('Sub', 14, (a, b) => a - b, difference)
 export const Mul = arithmetic('Mul', 14, (a, b) => a * b, product)
@@ -69,6 +85,20 @@ export const Mul = arithmetic('Mul', 14, (a, b) => a * b, product)
 export const Div = arithmetic('Div', 14, (a, b, dtype) => (isInteger(dtype) ? Math.trunc(a / b) : a / b), dividedSize)
 export const Max = extremum('Max', Math.max)
 export const Min = extremum('Min', Math.min)
+export const Sum = variadic('Sum', (inputs) => inputs.reduce((total, x) => Add(total, x)))
+export const Mean = variadic('Mean', (inputs) => Div(Sum(inputs), scalar(inputs[0]!, inputs.length)))
+
+/** The remainder: of the divisor's sign, or with `fmod`, which fractions need, of the dividend's. */
+export const Mod = defineOp('Mod', {
+  since: 13,
+  inputs: ['A', 'B'],
+  attributes: { fmod: { type: 'int', default: 0 } },
+  infer: ([a, b]) => {
+    sameType('Mod', a, b)
+    return { dtype: a.dtype, shape: broadcast('Mod', a.shape, b.shape) }
+  },
+  evaluate: ([a, b], { fmod }) => zip(a, b, fmod ? (x, y) => x % y : (x, y) => x - y * Math.floor(x / y)),
+})
 
 export const Pow = defineOp('Pow', {
   since: 15,
@@ -89,18 +119,37 @@ export const Relu = unary('Relu', 14, (x) => Math.max(0, x))
 export const Sin = unary('Sin', 7, Math.sin)
 export const Cos = unary('Cos', 7, Math.cos)
 export const Floor = unary('Floor', 13, Math.floor)
+export const Ceil = unary('Ceil', 13, Math.ceil)
+/** Halves go to the even neighbour. */
+export const Round = unary('Round', 11, (x) => {
+  const rounded = Math.round(x)
+  return rounded - x === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded
+})
+export const Sign = unary('Sign', 13, Math.sign)
+
+const test = <Name extends string, const T extends AttributeTable = Record<never, never>>(op: Name, since: number, attributes?: T) =>
+  defineOp(op, { since, inputs: ['X'], ...(attributes && { attributes }), infer: ([x]) => ({ dtype: 'bool', shape: x.shape }) })
+
+export const IsNaN = test('IsNaN', 20)
+export const IsInf = test('IsInf', 20, { detect_negative: { type: 'int', default: 1 }, detect_positive: { type: 'int', default: 1 } })
 
 /** Not folded: JavaScript has no error function, and a constant's is rarely taken. */
 export const Erf = defineOp('Erf', { since: 13, inputs: ['X'], infer: ([x]) => x })
 
-export const Equal = comparison('Equal', 19, (a, b) => a === b)
+export const Equal = comparison('Equal', 19, (a, b) => a === b, (a, b) => known(equals(a, b)))
 export const Greater = comparison('Greater', 13, (a, b) => a > b)
 export const GreaterOrEqual = comparison('GreaterOrEqual', 16, (a, b) => a >= b)
 export const Less = comparison('Less', 13, (a, b) => a < b)
 export const LessOrEqual = comparison('LessOrEqual', 16, (a, b) => a <= b)
 export const And = comparison('And', 7, (a, b) => a === 1 && b === 1)
+export const Xor = comparison('Xor', 7, (a, b) => a !== b)
 export const Or = comparison('Or', 7, (a, b) => a === 1 || b === 1)
-export const Not = unary('Not', 1, (x) => 1 - x)
+export const Not = defineOp('Not', {
+  since: 1,
+  inputs: ['X'],
+  infer: ([x]) => ({ dtype: x.dtype, shape: x.shape, elements: x.elements?.map((element) => (element === 0 ? 1 : 0)) }),
+  evaluate: ([x]) => map(x, (value) => 1 - value),
+})
 
 export const Where = defineOp('Where', {
   since: 16,
@@ -108,9 +157,16 @@ export const Where = defineOp('Where', {
   infer: ([condition, x, y]) => {
     if (condition.dtype !== 'bool') throw new TypeMismatchError({ op: 'Where', expected: 'a bool condition', actual: condition.dtype })
     sameType('Where', x, y)
-    return { dtype: x.dtype, shape: broadcast('Where', condition.shape, x.shape, y.shape) }
+    const shape = broadcast('Where', condition.shape, x.shape, y.shape)
+    return { dtype: x.dtype, shape, elements: chosen(condition, x, y, shape) }
   },
 })
+
+function chosen(condition: ValueType, x: ValueType, y: ValueType, shape: readonly Dimension[]): readonly Dimension[] | undefined {
+  if (shape.length > 1 || condition.elements === undefined || x.elements === undefined || y.elements === undefined) return undefined
+  const pick = (elements: readonly Dimension[], index: number) => elements[elements.length === 1 ? 0 : index]!
+  return Array.from({ length: Number(shape[0] ?? 1) }, (_, index) => pick(pick(condition.elements!, index) === 0 ? y.elements! : x.elements!, index))
+}
 
 export const Clip = defineOp('Clip', {
   since: 13,
@@ -122,9 +178,17 @@ export const Cast = defineOp('Cast', {
   since: 19,
   inputs: ['X'],
   attributes: { to: { type: 'dtype', required: true }, saturate: { type: 'int', default: 1 } },
-  infer: ([x], { to }) => ({ dtype: to!, shape: x.shape, elements: to === 'int64' || to === 'int32' ? x.elements : undefined }),
+  infer: ([x], { to }) => ({ dtype: to!, shape: x.shape, elements: castSizes(x, to!) }),
   evaluate: ([x], { to }) => map(x, to === 'bool' ? (value) => Number(value !== 0) : isInteger(to!) ? Math.trunc : (value) => value, to as NumericType),
 })
+
+/** Whether a size is other than 0 is known of numbers; booleans are 0 and 1 already. */
+function castSizes({ dtype, elements }: ValueType, to: DataType): readonly Dimension[] | undefined {
+  if (to === 'int64' || to === 'int32' || (to === 'bool' && dtype === 'bool')) return elements
+  if (to !== 'bool' || elements === undefined) return undefined
+  const truths = elements.map((size) => known(equals(size, 0)))
+  return truths.every((truth) => truth !== undefined) ? truths.map((isZero) => 1 - isZero) : undefined
+}
 
 /** x · Φ(x), Φ the normal distribution's; `approximate: 'tanh'` is BERT's `gelu_new`. */
 export const Gelu = defineOp('Gelu', {

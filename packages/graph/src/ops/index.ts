@@ -1,21 +1,30 @@
 import type { AttributesOf, OpDefinition, OpTable } from '../op.js'
+import * as activation from './activation.js'
 import * as attention from './attention.js'
+import * as convolution from './convolution.js'
+import * as einsum from './einsum.js'
 import * as elementwise from './elementwise.js'
+import * as embedding from './embedding.js'
+import * as indexing from './indexing.js'
+import * as integerArithmetic from './integer-arithmetic.js'
 import * as linalg from './linalg.js'
 import * as movement from './movement.js'
 import * as normalization from './normalization.js'
+import * as packedAttention from './packed-attention.js'
 import * as quantization from './quantization.js'
 import * as reduction from './reduction.js'
+import * as weightOnly from './weight-only.js'
 
-export { MultiHeadAttention } from './attention.js'
+export { MultiHeadAttention, RotaryEmbedding } from './attention.js'
+export { Conv } from './convolution.js'
 export { Add, Sub, Mul, Div, Max, Min, Pow, Abs, Neg, Sqrt, Reciprocal, Exp, Log, Tanh, Sigmoid, Relu, Sin, Cos, Floor, Erf, Equal, Greater, GreaterOrEqual, Less, LessOrEqual, And, Or, Not, Where, Clip, Cast, Gelu, QuickGelu } from './elementwise.js'
 export { MatMul, Gemm } from './linalg.js'
 export { Identity, Shape, Reshape, Flatten, Transpose, Unsqueeze, Squeeze, Expand, ConstantOfShape, Range, Concat, Split, Slice, Gather, GatherElements, Tile } from './movement.js'
 export { Softmax, LogSoftmax, LayerNormalization, SkipLayerNormalization } from './normalization.js'
 export { DequantizeLinear, QuantizeLinear, DynamicQuantizeLinear, MatMulInteger, DynamicQuantizeMatMul, MatMulIntegerToFloat } from './quantization.js'
-export { ReduceSum, ReduceMean, ReduceMax, ReduceMin, ReduceL2, ArgMax } from './reduction.js'
+export { ReduceSum, ReduceMean, ReduceMax, ReduceMin, ReduceL2, ArgMax, CumSum } from './reduction.js'
 
-const families = { attention, elementwise, linalg, movement, normalization, quantization, reduction }
+const families = { activation, attention, convolution, einsum, elementwise, embedding, indexing, integerArithmetic, linalg, movement, normalization, packedAttention, quantization, reduction, weightOnly }
 
 type Families = typeof families
 type StandardOp = { [F in keyof Families]: Families[F][keyof Families[F]] }[keyof Families]

@@ -1,6 +1,6 @@
 import { InvalidGraphError, ShapeMismatchError, type Dimension } from '@tenon/core'
 import { describe, expect, it } from 'vitest'
-import type { GraphBuilder } from '../builder.js'
+import { GraphBuilder } from '../builder.js'
 import { integers } from '../literals.js'
 import type { OpDefinition, Value } from '../op.js'
 import { input } from '../test-support.js'
@@ -217,5 +217,24 @@ describe('the other movements', () => {
     const other = input('float32', ['batch', 4], data.builder as GraphBuilder)
     expect(() => Concat([data, other], { axis: 0 })).toThrow(ShapeMismatchError)
     expect(() => Concat([data, input('float32', [3], data.builder as GraphBuilder)], { axis: 0 })).toThrow(ShapeMismatchError)
+  })
+})
+
+describe('graphs of strangers', () => {
+  it('cannot make shapes or elements grow without end', () => {
+    const builder = new GraphBuilder('strange', [])
+    let vector: Value = integers(builder.input('x', 'float32', [1]), [1, 2, 3])
+    for (let count = 0; count < 60; count++) vector = Concat([vector, vector], { axis: 0 })
+    expect(vector.elements).toBeUndefined()
+    expect(() => Reshape(builder.input('y', 'float32', [1]), builder.input('shape', 'int64', [1_000_000_000]))).toThrow(ShapeMismatchError)
+    let wide: Value = builder.input('z', 'float32', [1])
+    expect(() => {
+      for (let count = 0; count < 20; count++) wide = Unsqueeze(wide, integers(wide, [0, 1, 2, 3, 4, 5, 6, 7]))
+    }).toThrow('at most 64 dimensions')
+  })
+
+  it('cannot make sizes below 0', () => {
+    const builder = new GraphBuilder('strange', [])
+    expect(() => ConstantOfShape(integers(builder.input('x', 'float32', [1]), [2, -3]))).toThrow(ShapeMismatchError)
   })
 })

@@ -1,5 +1,7 @@
 import { InvalidGraphError, ShapeMismatchError, type Dimension } from '@tenon/core'
+import { MOST_DIMENSIONS } from '../call.js'
 import { difference, exactQuotient, product, quotient, sum, volume } from '../dimension.js'
+import { elementsOf } from '../elements.js'
 import { defineOp, type HostArray, type InferContext, type ValueType } from '../op.js'
 import { axisIndex, broadcast, sameSize, sameType } from '../shapes.js'
 import { fromNumbers, numbers, strides } from './evaluate.js'
@@ -15,8 +17,9 @@ const unknownShape = (context: InferContext, rank: number): Dimension[] => Array
 
 /** How many elements a vector has, where it gives a shape. */
 function lengthOf(op: string, { shape }: ValueType): number {
-  if (shape.length !== 1 || typeof shape[0] !== 'number') throw new ShapeMismatchError({ op, expected: 'a shape of known length', actual: shape })
-  return shape[0]
+  const [length] = shape
+  if (shape.length !== 1 || typeof length !== 'number' || length > MOST_DIMENSIONS) throw new ShapeMismatchError({ op, expected: `a shape of known length, at most ${MOST_DIMENSIONS}`, actual: shape })
+  return length
 }
 
 /** A vector's elements; those of a matrix are not told apart by row, so that what cuts it cannot follow them. */
@@ -136,7 +139,13 @@ export const ConstantOfShape = defineOp('ConstantOfShape', {
   since: 21,
   inputs: ['shape'],
   attributes: { value: { type: 'tensor' } },
-  infer: ([target], { value }, context) => ({ dtype: value?.dtype ?? 'float32', shape: target.elements ?? unknownShape(context, lengthOf('ConstantOfShape', target)) }),
+  infer: ([target], { value }, context) => {
+    const shape = target.elements ?? unknownShape(context, lengthOf('ConstantOfShape', target))
+    const [size] = shape
+    const [element] = (value && elementsOf(value)) ?? []
+    const elements = element !== undefined && shape.length === 1 && typeof size === 'number' && size <= MOST_DIMENSIONS ? Array.from({ length: size }, () => element) : undefined
+    return { dtype: value?.dtype ?? 'float32', shape, elements }
+  },
 })
 
 export const Range = defineOp('Range', {

@@ -1,6 +1,6 @@
 import { ShapeMismatchError } from '@tenon/core'
 import { integers, scalar } from '../literals.js'
-import { defineOp, type ValueType } from '../op.js'
+import { defineOp, type Value, type ValueType } from '../op.js'
 import { axisIndex, broadcast, sameType } from '../shapes.js'
 import { Add, Div, Exp, Log, Mul, Reciprocal, Sqrt, Sub } from './elementwise.js'
 import { ReduceMax, ReduceMean, ReduceSum } from './reduction.js'
@@ -75,5 +75,47 @@ export const SkipLayerNormalization = defineOp('com.microsoft::SkipLayerNormaliz
     const total = bias === undefined ? added : Add(added, bias)
     const normalized = x.builder.emit(LayerNormalization as never, [total, gamma, beta], { epsilon }, Math.min(outputs, 3))
     return outputs < 4 ? normalized : [...normalized, total]
+  },
+})
+
+/** X · Scale / √(mean of squares + epsilon), over the dimensions from `axis` on; the second output is the inverse of the root. ONNX Runtime's, in ONNX's domain. */
+export const SimplifiedLayerNormalization = defineOp('SimplifiedLayerNormalization', {
+  since: 1,
+  inputs: ['X', 'scale'],
+  outputs: ['Y', 'inv_std_var?'],
+  attributes: { axis: { type: 'int', default: -1 }, epsilon: { type: 'float', default: 1e-5 }, stash_type: { type: 'int', default: 1 } },
+  infer: ([x, scale], { axis }, { outputs }) => {
+    const at = axisIndex('SimplifiedLayerNormalization', axis, x.shape.length)
+    broadcast('SimplifiedLayerNormalization', x.shape.slice(at), scale.shape)
+    return [{ dtype: scale.dtype, shape: x.shape }, { dtype: 'float32', shape: x.shape.map((size, index) => (index < at ? size : 1)) } as ValueType].slice(0, outputs)
+  },
+  decompose: ([x, scale], { axis, epsilon }, { outputs }) => {
+    const rank = x.shape.length
+    const from = axis < 0 ? axis + rank : axis
+    const over = integers(x, Array.from({ length: rank - from }, (_, index) => from + index))
+    const inverse = Reciprocal(Sqrt(Add(ReduceMean(Mul(x, x), over), scalar(x, epsilon))))
+    return [Mul(Mul(x, inverse), scale), inverse].slice(0, outputs)
+  },
+})
+
+/** SimplifiedLayerNormalization(input + skip + bias); the fourth output is the sum. */
+export const SkipSimplifiedLayerNormalization = defineOp('com.microsoft::SkipSimplifiedLayerNormalization', {
+  since: 1,
+  inputs: ['input', 'skip', 'gamma', 'bias?'],
+  outputs: ['output', 'mean?', 'inv_std_var?', 'input_skip_bias_sum?'],
+  attributes: { epsilon: { type: 'float', default: 1e-12 } },
+  infer: ([x, skip, gamma, bias], _, { outputs }) => {
+    sameType('SkipSimplifiedLayerNormalization', x, skip, gamma, bias)
+    if (gamma.shape.at(-1) !== x.shape.at(-1)) throw new ShapeMismatchError({ op: 'SkipSimplifiedLayerNormalization', expected: [x.shape.at(-1) ?? 1], actual: gamma.shape })
+    const statistics: ValueType = { dtype: 'float32', shape: [...x.shape.slice(0, -1), 1] }
+    return [x, statistics, statistics, x].slice(0, outputs).map(({ dtype, shape }) => ({ dtype, shape }))
+  },
+  decompose: ([x, skip, gamma, bias], { epsilon }, { outputs }) => {
+    const added = Add(x, skip)
+    const total = bias === undefined ? added : Add(added, bias)
+    const [normalized, inverse] = x.builder.emit(SimplifiedLayerNormalization as never, [total, gamma], { epsilon }, outputs > 2 ? 2 : 1)
+    // The mean is not taken, and what asks for it gets that of the sum.
+    const mean = outputs > 1 ? ReduceMean(total, integers(x, [-1])) : undefined
+    return [normalized, mean, inverse, total].slice(0, outputs) as Value[]
   },
 })

@@ -1,9 +1,9 @@
 import { ShapeMismatchError } from '@tenon/core'
 import { describe, expect, it } from 'vitest'
 import { GraphBuilder } from '../builder.js'
-import { integers } from '../literals.js'
+import { integers, scalar } from '../literals.js'
 import { input } from '../test-support.js'
-import { ArgMax, ReduceL2, ReduceMax, ReduceMean, ReduceMin, ReduceSum } from './index.js'
+import { ArgMax, CumSum, ReduceL2, ReduceMax, ReduceMean, ReduceMin, ReduceSum } from './index.js'
 
 describe.each([ReduceSum, ReduceMean, ReduceMax, ReduceMin, ReduceL2].map((op) => [op.op, op] as const))('%s', (_, op) => {
   const builder = new GraphBuilder('test')
@@ -32,5 +32,13 @@ describe('ArgMax', () => {
     expect(ArgMax(x, { axis: -1, keepdims: 0 })).toMatchObject({ dtype: 'int64', shape: ['batch'] })
     expect(ArgMax(x)).toMatchObject({ dtype: 'int64', shape: [1, 8] })
     expect(() => ArgMax(x, { axis: 2 })).toThrow(ShapeMismatchError)
+  })
+})
+
+describe('CumSum', () => {
+  it('keeps type and shape, and refuses an axis that is not there', () => {
+    const x = input('int64', ['batch', 'sequence'])
+    expect(CumSum(x, scalar(x, -1))).toMatchObject({ dtype: 'int64', shape: ['batch', 'sequence'] })
+    expect(() => CumSum(x, scalar(x, 2))).toThrow(ShapeMismatchError)
   })
 })

@@ -1,6 +1,8 @@
 import { ShapeMismatchError } from '@tenon/core'
-import { defineOp, type ValueType } from '../op.js'
+import { defineOp, type Value, type ValueType } from '../op.js'
 import { axisIndex } from '../shapes.js'
+import { Abs, Add, Exp, Log, Mul, Sub } from './elementwise.js'
+import { fromNumbers, numbers, strides } from './evaluate.js'
 
 /** Sizes after reducing: each reduced axis becomes 1, or goes. Axes left out are all axes, or none where the attribute says so. */
 function reduced(op: string, x: ValueType, axes: ValueType | undefined, keepdims: number, noop: number): ValueType {
@@ -12,12 +14,22 @@ function reduced(op: string, x: ValueType, axes: ValueType | undefined, keepdims
   return { dtype: x.dtype, shape }
 }
 
+const overAxes = {
+  inputs: ['data', 'axes?'],
+  attributes: { keepdims: { type: 'int', default: 1 }, noop_with_empty_axes: { type: 'int', default: 0 } },
+} as const
+
 const reduction = <Name extends string>(op: Name, since: number) =>
+  defineOp(op, { since, ...overAxes, infer: ([x, axes], { keepdims, noop_with_empty_axes: noop }) => reduced(op, x, axes, keepdims, noop) })
+
+type Reduce = (x: Value, axes: Value | undefined, keeping: { readonly keepdims: number; readonly noop_with_empty_axes: number }) => Value
+
+const composite = <Name extends string>(op: Name, reduce: Reduce) =>
   defineOp(op, {
-    since,
-    inputs: ['data', 'axes?'],
-    attributes: { keepdims: { type: 'int', default: 1 }, noop_with_empty_axes: { type: 'int', default: 0 } },
+    since: 18,
+    ...overAxes,
     infer: ([x, axes], { keepdims, noop_with_empty_axes: noop }) => reduced(op, x, axes, keepdims, noop),
+    decompose: ([x, axes], keeping) => reduce(x, axes, keeping),
   })
 
 export const ReduceSum = reduction('ReduceSum', 13)
@@ -25,13 +37,50 @@ export const ReduceMean = reduction('ReduceMean', 18)
 export const ReduceMax = reduction('ReduceMax', 20)
 export const ReduceMin = reduction('ReduceMin', 20)
 export const ReduceL2 = reduction('ReduceL2', 18)
+export const ReduceProd = reduction('ReduceProd', 18)
+export const ReduceL1 = composite('ReduceL1', (x, axes, keeping) => ReduceSum(Abs(x), axes, keeping))
+export const ReduceSumSquare = composite('ReduceSumSquare', (x, axes, keeping) => ReduceSum(Mul(x, x), axes, keeping))
+export const ReduceLogSum = composite('ReduceLogSum', (x, axes, keeping) => Log(ReduceSum(x, axes, keeping)))
+/** The largest is taken out first, so that no exponent overflows. */
+export const ReduceLogSumExp = composite('ReduceLogSumExp', (x, axes, keeping) => {
+  const largest = ReduceMax(x, axes, { ...keeping, keepdims: 1 })
+  const rest = Log(ReduceSum(Exp(Sub(x, largest)), axes, keeping))
+  return Add(rest, keeping.keepdims ? largest : ReduceMax(x, axes, keeping))
+})
 
-export const ArgMax = defineOp('ArgMax', {
-  since: 13,
-  inputs: ['data'],
-  attributes: { axis: { type: 'int', default: 0 }, keepdims: { type: 'int', default: 1 }, select_last_index: { type: 'int', default: 0 } },
-  infer: ([x], { axis, keepdims }) => {
-    const at = axisIndex('ArgMax', axis, x.shape.length)
-    return { dtype: 'int64', shape: keepdims ? x.shape.with(at, 1) : x.shape.toSpliced(at, 1) }
+const extremePlace = <Name extends string>(op: Name) =>
+  defineOp(op, {
+    since: 13,
+    inputs: ['data'],
+    attributes: { axis: { type: 'int', default: 0 }, keepdims: { type: 'int', default: 1 }, select_last_index: { type: 'int', default: 0 } },
+    infer: ([x], { axis, keepdims }) => {
+      const at = axisIndex(op, axis, x.shape.length)
+      return { dtype: 'int64', shape: keepdims ? x.shape.with(at, 1) : x.shape.toSpliced(at, 1) }
+    },
+  })
+
+export const ArgMax = extremePlace('ArgMax')
+export const ArgMin = extremePlace('ArgMin')
+
+/** Sums of all elements up to each one along an axis; `exclusive` leaves that one out, `reverse` starts at the end. */
+export const CumSum = defineOp('CumSum', {
+  since: 14,
+  inputs: ['x', 'axis'],
+  attributes: { exclusive: { type: 'int', default: 0 }, reverse: { type: 'int', default: 0 } },
+  infer: ([x, axis]) => {
+    const [known] = axis.elements ?? []
+    if (typeof known === 'number') axisIndex('CumSum', known, x.shape.length)
+    return { dtype: x.dtype, shape: x.shape }
+  },
+  evaluate: ([x, axis], { exclusive, reverse }) => {
+    const list = numbers(x)
+    const [along] = numbers(axis) ?? []
+    if (list === undefined || along === undefined) return undefined
+    const at = axisIndex('CumSum', along, x.shape.length)
+    const [step, size] = [strides(x.shape)[at]!, x.shape[at]!]
+    const totals = [...list]
+    const before = (index: number) => (Math.floor(index / step) % size === (reverse ? size - 1 : 0) ? 0 : totals[reverse ? index + step : index - step]!)
+    for (const index of reverse ? [...list.keys()].reverse() : list.keys()) totals[index]! += before(index)
+    return fromNumbers(x.dtype, x.shape, exclusive ? totals.map((_, index) => before(index)) : totals)
   },
 })

@@ -1,5 +1,5 @@
 import { byteLength, inlineConstant, viewAs, type Constant, type Pass } from '@tenon/core'
-import { contextOf, filled } from '../call.js'
+import { filled, inferCall } from '../call.js'
 import type { HostArray, OpTable, ValueType } from '../op.js'
 import { standardOps } from '../ops/index.js'
 import { rewrite, type Visit } from '../rewrite.js'
@@ -25,13 +25,12 @@ export function foldConstants(ops: OpTable = standardOps): Pass {
 }
 
 function typeOf({ node, definition, inputs }: Visit): ValueType {
-  const inferred = definition.infer(inputs as never, filled(definition, node.attributes) as never, contextOf(definition, inputs, 1))
-  return (Array.isArray(inferred) ? inferred[0] : inferred) as ValueType
+  return inferCall(definition, inputs, node.attributes, 1)[0]!
 }
 
 /** Sizes computed from shapes, where those are numbers. */
 function knownSize({ dtype, shape, elements }: ValueType): Constant | undefined {
-  if (dtype !== 'int64' || elements === undefined || elements.some((size) => typeof size !== 'number')) return undefined
+  if (dtype !== 'int64' || elements === undefined || !elements.every(Number.isSafeInteger)) return undefined
   return inlineConstant('int64', shape as readonly number[], BigInt64Array.from(elements as readonly number[], BigInt))
 }
 
