@@ -44,7 +44,7 @@ try {
   const config = JSON.parse(await readFile(join(source, 'config.json'), 'utf8'))
   config['transformers.js_config'] = { use_external_data_format: { 'model_quantized.onnx': 1 } }
   await writeFile(join(target, 'config.json'), `${JSON.stringify(config, undefined, 2)}\n`)
-  console.log(['Wrote', ...files, ...COPIED, 'config.json'].join('\n  '))
+  console.log(['Wrote', ...files.map(({ path }) => path), ...COPIED, 'config.json'].join('\n  '))
 } finally {
   await checkpoint[Symbol.asyncDispose]()
 }

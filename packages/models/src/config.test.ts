@@ -1,6 +1,6 @@
 import { InvalidFileError } from '@tenon/core'
 import { describe, expect, it } from 'vitest'
-import { labelCount, only, optionIn, sizeIn } from './config.js'
+import { idIn, labelCount, only, optionIn, sizeIn } from './config.js'
 import { checkpointOf } from './test-support.js'
 
 describe('reading a config', () => {
@@ -13,6 +13,19 @@ describe('reading a config', () => {
     expect(read).toThrow(InvalidFileError)
     expect(read).toThrow("folder/config.json gives")
     expect(read).toThrow("'hidden_size'")
+  })
+
+  it('falls back on the default where a size is absent or null', () => {
+    expect(sizeIn(checkpointOf({}), 'num_hidden_groups', 1)).toBe(1)
+    expect(sizeIn(checkpointOf({ num_hidden_groups: null }), 'num_hidden_groups', 1)).toBe(1)
+    expect(sizeIn(checkpointOf({ num_hidden_groups: 2 }), 'num_hidden_groups', 1)).toBe(2)
+    expect(() => sizeIn(checkpointOf({ num_hidden_groups: 0 }), 'num_hidden_groups', 1)).toThrow(InvalidFileError)
+  })
+
+  it('takes 0 and what is above as a token, the default where there is none', () => {
+    expect(idIn(checkpointOf({ pad_token_id: 0 }), 'pad_token_id', 1)).toBe(0)
+    expect(idIn(checkpointOf({ pad_token_id: null }), 'pad_token_id', 1)).toBe(1)
+    for (const id of [-1, 0.5, '1', 2 ** 31]) expect(() => idIn(checkpointOf({ pad_token_id: id }), 'pad_token_id', 1)).toThrow(InvalidFileError)
   })
 
   it('falls back on the default where an option is absent or null, and refuses another type', () => {

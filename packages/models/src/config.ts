@@ -1,16 +1,32 @@
-import { InvalidFileError, type Checkpoint } from '@tenon/core'
+import { InvalidFileError, ShapeMismatchError, type Checkpoint } from '@tenon/core'
 
 const complain = (checkpoint: Checkpoint, problem: string, remedy: string): never => {
   throw new InvalidFileError({ path: `${checkpoint.reference}/config.json`, problem, remedy })
 }
 
 /** A size of the architecture: a positive integer, at most 2³¹ − 1. @throws InvalidFileError */
-export function sizeIn(checkpoint: Checkpoint, key: string): number {
-  const value = checkpoint.config[key]
+export function sizeIn(checkpoint: Checkpoint, key: string, otherwise?: number): number {
+  const value = checkpoint.config[key] ?? otherwise
   if (!Number.isInteger(value) || (value as number) < 1 || (value as number) > 0x7fffffff) {
     complain(checkpoint, `gives ${value === undefined ? 'no' : JSON.stringify(value)} '${key}'`, `Set '${key}' to the size that the weights have`)
   }
   return value as number
+}
+
+/** A token's id. @throws InvalidFileError */
+export function idIn(checkpoint: Checkpoint, key: string, otherwise: number): number {
+  const value = checkpoint.config[key] ?? otherwise
+  if (!Number.isInteger(value) || (value as number) < 0 || (value as number) > 0x7fffffff) complain(checkpoint, `gives '${key}' as ${JSON.stringify(value)}`, 'Write the id of a token')
+  return value as number
+}
+
+/**
+ * The size of an attention head: the hidden size, shared out.
+ * @throws ShapeMismatchError where that is no multiple of `of`.
+ */
+export function headSize(hidden: number, heads: number, of = 1): number {
+  if (hidden % (heads * of) !== 0) throw new ShapeMismatchError({ op: 'MultiHeadAttention', expected: `a hidden size that ${heads} heads share${of === 1 ? '' : ` in parts of ${of}`}`, actual: [hidden] })
+  return hidden / heads
 }
 
 /** @throws InvalidFileError when the key holds another type. */

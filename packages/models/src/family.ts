@@ -5,7 +5,7 @@ import { Weights, type Spellings } from './weights.js'
 
 /** What stands on top of a family's base. */
 export interface Head<Config> {
-  /** The outputs its graph has, by their names in `transformers`. */
+  /** The outputs its graph has, by their names in `transformers`; a `?` behind one marks what some checkpoints lack. */
   readonly outputs: readonly string[]
   emit(builder: GraphBuilder, weights: Weights, config: Config): void
 }
@@ -16,8 +16,8 @@ export interface Family<Name extends string, Config> {
   config(checkpoint: Checkpoint): Config
   readonly heads: Readonly<Record<string, Head<Config>>>
   readonly spellings?: Spellings
-  /** The most tokens that the positions allow. */
-  maxLength?(config: Config): number
+  /** The most tokens that the positions allow, where they do limit it. */
+  maxLength?(config: Config): number | undefined
 }
 
 /**
@@ -26,6 +26,7 @@ export interface Family<Name extends string, Config> {
  */
 export function defineFamily<Name extends string, Config>(family: Family<Name, Config>): Model<Name> {
   const heads = Object.keys(family.heads)
+  const outputs = Object.fromEntries(Object.entries(family.heads).map(([head, { outputs }]) => [head, outputs]))
   return {
     kind: 'model',
     version: 'v1',
@@ -35,7 +36,7 @@ export function defineFamily<Name extends string, Config>(family: Family<Name, C
     async build(checkpoint, { head }) {
       const chosen = Object.hasOwn(family.heads, head) ? family.heads[head] : undefined
       if (chosen === undefined) throw new NoSuchHeadError({ family: family.name, head, available: heads })
-      const model = checkpoint.constants.size === 0 ? await readExported(checkpoint, head, chosen.outputs) : emit(family, chosen, checkpoint)
+      const model = checkpoint.constants.size === 0 ? await readExported(checkpoint, head, outputs) : emit(family, chosen, checkpoint)
       return { model }
     },
   }

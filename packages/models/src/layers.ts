@@ -1,6 +1,6 @@
-import { InvalidFileError } from '@tenon/core'
 import { integers, type Value } from '@tenon/graph'
-import { Concat, Gather, Gelu, Gemm, LayerNormalization, QuickGelu, Relu, Reshape, Shape, Sigmoid, Tanh } from '@tenon/graph/ops'
+import { Cast, Concat, Gather, Gemm, LayerNormalization, MultiHeadAttention, Reshape, Shape, Slice } from '@tenon/graph/ops'
+import type { Texts } from './texts.js'
 import type { Weights } from './weights.js'
 
 /** [rows, in] → [rows, out], with the weight as PyTorch stores it, [out, in]. */
@@ -14,9 +14,16 @@ export function embedding(w: Weights, ids: Value, rows: number, size: number): V
   return Gather(w.get('weight', [rows, size]), ids)
 }
 
-export function layerNorm(w: Weights, x: Value, epsilon: number): Value {
+/** The row of each place in a text, from the first on: [sequence, size] */
+export function positions(w: Weights, ids: Value, rows: number, size: number): Value {
+  const table = w.get('weight', [rows, size])
+  const length = Shape(ids, { start: 1, end: 2 })
+  return Slice(table, integers(ids, [0]), length, integers(ids, [0]))
+}
+
+export function layerNorm(w: Weights, x: Value, epsilon: number, { bias = true } = {}): Value {
   const size = [x.shape.at(-1) as number]
-  return LayerNormalization(x, w.get('weight', size), w.get('bias', size), { epsilon })
+  return LayerNormalization(x, w.get('weight', size), bias ? w.get('bias', size) : undefined, { epsilon })
 }
 
 /**
@@ -32,25 +39,17 @@ export function fromRows(x: Value, ids: Value): Value {
   return Reshape(x, Concat([Shape(ids), integers(x, [x.shape.at(-1) as number])], { axis: 0 }))
 }
 
-/** The activations by the names that configs use (`ACT2FN` in `transformers`). */
-const activations: Readonly<Record<string, (x: Value) => Value>> = {
-  gelu: (x) => Gelu(x),
-  gelu_new: (x) => Gelu(x, { approximate: 'tanh' }),
-  gelu_fast: (x) => Gelu(x, { approximate: 'tanh' }),
-  gelu_pytorch_tanh: (x) => Gelu(x, { approximate: 'tanh' }),
-  quick_gelu: (x) => QuickGelu(x),
-  relu: (x) => Relu(x),
-  sigmoid: (x) => Sigmoid(x),
-  silu: (x) => QuickGelu(x, { alpha: 1 }),
-  swish: (x) => QuickGelu(x, { alpha: 1 }),
-  tanh: (x) => Tanh(x),
-}
+/** The lowest float32, which `transformers` adds to the scores of padding. */
+export const LOWEST = -3.4028234663852886e38
 
-/** @throws InvalidFileError for a name that no activation here has. */
-export function activation(w: Weights, name: string, x: Value): Value {
-  const apply = Object.hasOwn(activations, name) ? activations[name] : undefined
-  if (apply === undefined) {
-    throw new InvalidFileError({ path: `${w.checkpoint.reference}/config.json`, problem: `names the activation '${name}'`, remedy: `Known are: ${Object.keys(activations).join(', ')}` })
-  }
-  return apply(x)
+/**
+ * Every token attends to all tokens of its text: softmax(QKᵀ / √size) V per head.
+ * x: [batch * sequence, hidden], and so is the result.
+ * @param projections Where those to query, key and value are, in this order.
+ */
+export function selfAttention(projections: readonly [Weights, Weights, Weights], x: Value, heads: number, { ids, mask }: Texts): Value {
+  const project = (w: Weights) => fromRows(linear(w, x, x.shape.at(-1) as number), ids) // [batch, sequence, heads * size]
+  const [query, key, value] = projections
+  const mixed = MultiHeadAttention(project(query), project(key), project(value), undefined, Cast(mask, { to: 'int32' }), undefined, { num_heads: heads, mask_filter_value: LOWEST })
+  return toRows(mixed)
 }

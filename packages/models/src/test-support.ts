@@ -1,8 +1,10 @@
-import { cp, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { byteLength, tensor, type Backend, type Checkpoint, type Constant, type Executable, type Graph, type HostTensor, type NumericType } from '@tenon/core'
+import { openFolder, openSafetensors } from '@tenon/checkpoint'
 import { GraphBuilder } from '@tenon/graph'
 import { onTestFinished } from 'vitest'
 import { Weights, type Spellings } from './weights.js'
@@ -10,37 +12,22 @@ import { Weights, type Spellings } from './weights.js'
 /** How far results may be from the reference's, absolutely, by the type they are computed in. */
 export const tolerance = { float32: 1e-4 } as const
 
-const folder = fileURLToPath(new URL('../fixtures/bert/', import.meta.url))
+const root = fileURLToPath(new URL('../fixtures/', import.meta.url))
 
-/** The fixture folders: what differs is in their names (see tools/fixtures/README.md). */
+/** A fixture folder: what differs is in its name (see tools/fixtures/README.md). */
 export interface Fixture {
+  readonly family: string
   readonly name: string
   readonly head: string
-  /** Whose `expected.json` holds the numbers. */
+  /** The folder that holds its numbers as `expected.json`, and its weights where it has none, below the fixtures. */
   readonly expected: string
 }
 
-const of = (name: string, head = 'base', expected = name): Fixture => ({ name, head, expected })
+/** Names the fixtures of a family: the folder, the head it is for, and whose numbers it shares. */
+export const fixturesOf = (family: string) => (name: string, head = 'base', expected = `${family}/${name}`): Fixture => ({ family, name, head, expected })
 
-export const fixtures: readonly Fixture[] = [
-  of('base'),
-  of('base-no-pooler'),
-  of('masked-lm', 'masked-lm'),
-  of('next-sentence-prediction', 'next-sentence'),
-  of('pre-training', 'pretraining'),
-  of('sequence-classification', 'sequence-classification'),
-  of('token-classification', 'token-classification'),
-  of('question-answering', 'question-answering'),
-  of('multiple-choice', 'multiple-choice'),
-  of('activation-gelu'),
-  of('activation-relu'),
-  of('activation-gelu_new'),
-  of('activation-silu'),
-  of('stored-float16'),
-  of('stored-bfloat16'),
-  of('legacy-prefixed-base', 'base', 'base'),
-  of('legacy-unprefixed-masked-lm', 'masked-lm', 'masked-lm'),
-]
+/** The fixture folders of a family. */
+export const foldersOf = (family: string): Promise<readonly string[]> => readdir(join(root, family))
 
 /** A tensor as the fixtures write it. */
 interface Written {
@@ -49,12 +36,13 @@ interface Written {
 }
 
 interface Expected {
-  readonly weights: string
+  /** A file, or several, the shards of one checkpoint. */
+  readonly weights: string | readonly string[]
   readonly inputs: string
   readonly cases: Readonly<Record<string, Readonly<Record<string, Written>>>>
 }
 
-const json = async (path: string) => JSON.parse(await readFile(join(folder, path), 'utf8'))
+const json = async (path: string) => JSON.parse(await readFile(join(root, path), 'utf8'))
 
 /** One input and what the reference makes of it. */
 export interface Case {
@@ -65,7 +53,7 @@ export interface Case {
 
 /** Every case of a fixture; what a case leaves out is fed with the model's defaults, a mask of ones and segment 0. */
 export async function casesOf({ expected }: Fixture): Promise<readonly Case[]> {
-  const { inputs, cases }: Expected = await json(`${expected}/expected.json`)
+  const { inputs, cases }: Expected = await json(join(expected, 'expected.json'))
   const written: Record<string, Record<string, Written>> = await json(join(expected, inputs))
   return Object.entries(cases).map(([name, outputs]) => {
     const { input_ids: ids, attention_mask: mask, token_type_ids: segments } = written[name]!
@@ -81,13 +69,39 @@ async function temporaryFolder(): Promise<string> {
   return path
 }
 
-/** The fixture as a folder of its own: some keep their weights in another's, and a checkpoint is one folder. */
-export async function folderOf({ name, expected }: Fixture): Promise<string> {
+/** The fixture as a folder of its own: some keep their weights, or a part of them, in another's, and a checkpoint is one folder. */
+export async function folderOf({ family, name, expected }: Fixture): Promise<string> {
   const path = await temporaryFolder()
-  const { weights } = name === expected ? ((await json(`${name}/expected.json`)) as Expected) : { weights: 'model.safetensors' }
-  await cp(join(folder, name, 'config.json'), join(path, 'config.json'))
-  await cp(join(folder, name, weights), join(path, 'model.safetensors'))
+  await cp(join(root, family, name, 'config.json'), join(path, 'config.json'))
+  const own = join(root, family, name, 'model.safetensors')
+  const { weights }: Expected = await json(join(expected, 'expected.json'))
+  const shards = existsSync(own) && expected !== `${family}/${name}` ? [own] : [weights].flat().map((file) => join(root, expected, file))
+  await Promise.all(shards.map((shard, index) => cp(shard, join(path, shards.length === 1 ? 'model.safetensors' : `shard-${index}.safetensors`))))
+  if (shards.length > 1) await writeFile(join(path, 'model.safetensors.index.json'), JSON.stringify({ weight_map: await placesIn(shards) }))
   return path
+}
+
+/** In which shard each tensor lies: the last that has it. */
+async function placesIn(shards: readonly string[]): Promise<Record<string, string>> {
+  const places: Record<string, string> = {}
+  for (const [index, shard] of shards.entries()) {
+    await using file = await openSafetensors(shard)
+    for (const name of file.tensors.keys()) places[name] = `shard-${index}.safetensors`
+  }
+  return places
+}
+
+/** Leaves only the exported graph, if there is one. */
+export async function removeWeights(path: string): Promise<void> {
+  const weights = (await readdir(path)).filter((file) => file.includes('.safetensors'))
+  await Promise.all(weights.map((file) => rm(join(path, file))))
+}
+
+/** Opens a folder for the length of a test. */
+export async function open(path: string): Promise<Checkpoint> {
+  const checkpoint = await openFolder(path)
+  onTestFinished(() => checkpoint[Symbol.asyncDispose]())
+  return checkpoint
 }
 
 /** Compiles a graph for the length of a test. */
@@ -97,9 +111,9 @@ export async function compile(backend: Backend<string, object>, graph: Graph): P
   return executable
 }
 
-/** The outputs of one run, in JavaScript memory. */
+/** The outputs of one run, in JavaScript memory. Of the feeds those are taken that the graph has as inputs. */
 export async function run(executable: Executable, feeds: Case['feeds']): Promise<Record<string, Written>> {
-  const outputs = await executable.run(feeds)
+  const outputs = await executable.run(Object.fromEntries(executable.inputs.map(({ name }) => [name, feeds[name]!])))
   const read = await Promise.all(
     Object.entries(outputs).map(async ([name, output]) => {
       using result = output
@@ -120,6 +134,15 @@ export function apart(actual: Readonly<Record<string, Written>>, expected: Reado
     }),
   )
 }
+
+/** What tells two graphs of one checkpoint apart: literals are compared by name, weights by where they lie. */
+export const traits = ({ inputs, outputs, nodes, constants }: Graph) => ({ inputs, outputs, nodes, names: [...constants.keys()], weights: [...constants.values()].filter(({ inline }) => inline === undefined) })
+
+/** The same checkpoint with its parameters under other names. */
+export const renamed = (checkpoint: Checkpoint, rename: (name: string) => string): Checkpoint => altered(checkpoint, {}, new Map([...checkpoint.constants].map(([name, constant]) => [rename(name), constant])))
+
+/** As the first checkpoints spelled it: no prefix, and gamma and beta for a norm. */
+export const legacySpelling = (prefix: string) => (name: string): string => name.replace(new RegExp(`^${prefix}\\.`), '').replace(/(norm)\.weight$/i, '$1.gamma').replace(/(norm)\.bias$/i, '$1.beta')
 
 /** A constant that has no bytes: for tests of what only looks at types. */
 export const hollow = (dtype: NumericType, shape: readonly number[]): Constant => ({

@@ -5,6 +5,13 @@ import { isFloat, widen } from './widen.js'
 /** The other names a parameter path may have in a checkpoint, tried in order after the path itself. */
 export type Spellings = (path: string) => readonly string[]
 
+/** A base model is saved without its prefix, and the first checkpoints call a norm's parameters gamma and beta. */
+export const spelledUnder = (prefix: string): Spellings => (path) => {
+  const bare = path.startsWith(`${prefix}.`) ? path.slice(prefix.length + 1) : path
+  const legacy = (name: string) => name.replace(/\.weight$/, '.gamma').replace(/\.bias$/, '.beta')
+  return [bare, legacy(path), legacy(bare)]
+}
+
 /**
  * A place in a checkpoint, from which a module takes its parameters by the names they have there. A parameter
  * becomes a value of the graph, in float32, under its path.

@@ -1,0 +1,26 @@
+import { readdirSync } from 'node:fs'
+import { createRuntime, type Model } from '@tenon/core'
+import { files } from '@tenon/checkpoint'
+import { describe, expect, expectTypeOf, it } from 'vitest'
+import { bert } from './bert.js'
+import { encoders } from './index.js'
+
+describe('all encoders', () => {
+  it('are every family that has fixtures, once', () => {
+    const folders = readdirSync(new URL('../fixtures', import.meta.url), { withFileTypes: true }).filter((each) => each.isDirectory())
+    expect(encoders().map(({ name }) => name).toSorted()).toEqual(folders.map(({ name }) => name).toSorted())
+  })
+
+  it('keep their names in types', () => {
+    const families = encoders()
+    expectTypeOf(families[0]).toEqualTypeOf<Model<'bert'>>()
+    expectTypeOf<'roberta' | 'xlm-roberta' | 'camembert' | 'distilbert' | 'albert' | 'deberta-v2' | 'modernbert'>().toExtend<(typeof families)[number]['name']>()
+    expectTypeOf<'gpt2'>().not.toExtend<(typeof families)[number]['name']>()
+  })
+
+  it('go into a runtime together, and a family passed beside them is the same one twice', () => {
+    expect(createRuntime({ plugins: [files(), ...encoders()] }).plugins.models).toHaveLength(encoders().length)
+    // @ts-expect-error the same family twice
+    expect(() => createRuntime({ plugins: [...encoders(), bert()] })).toThrow(/bert/)
+  })
+})
