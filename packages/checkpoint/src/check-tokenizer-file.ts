@@ -1,10 +1,17 @@
 import { InvalidFileError } from '@tenon/core'
+import { characterMapFault } from './check-character-map.js'
 import { isRecord } from './read-text.js'
 
 /** What the file can do that a caller must know. */
 export interface TokenizerAbilities {
   /** Whether the post-processor takes two texts. */
   readonly pairs: boolean
+  /** What marks a token that goes on with a word. */
+  readonly subwordPrefix: string | undefined
+  /** The side of the padding that the file sets, if it sets any. */
+  readonly paddingSide: 'left' | 'right' | undefined
+  /** Whether the model is byte pair encoding, whose tokens hold the spaces of the text itself. */
+  readonly bytePairs: boolean
 }
 
 /**
@@ -22,27 +29,59 @@ export function checkTokenizerFile(path: string, json: unknown): TokenizerAbilit
     })
   if (!isRecord(json) || !isRecord(json.model)) throw fail("is no tokenizer: it has no 'model'")
   checkModel(json.model, fail)
-  for (const normalizer of parts(json.normalizer, 'normalizers')) {
-    if (normalizer.type === 'Precompiled') checkCharacterMap(normalizer.precompiled_charsmap, fail)
+  const normalizers = parts(json.normalizer, 'normalizers')
+  for (const normalizer of normalizers) {
+    const fault = is(normalizer, 'Precompiled') ? characterMapFault(normalizer.precompiled_charsmap) : undefined
+    if (fault !== undefined) throw fail(`has a 'precompiled_charsmap' that ${fault}`)
+    if (normalizers.length > 1 && marksNothing(normalizer))
+      throw fail(`has a '${is(normalizer, 'Prepend') ? 'Prepend' : 'Replace'}' normalizer that takes the place of nothing, on which other normalizers crash`)
   }
+  checkAddedTokens(json.added_tokens, normalizers, fail)
   for (const preTokenizer of parts(json.pre_tokenizer, 'pretokenizers')) {
-    if (preTokenizer.type === 'FixedLength' && preTokenizer.length === 0)
+    if (is(preTokenizer, 'FixedLength') && preTokenizer.length === 0)
       throw fail('splits text into pieces of length 0')
   }
   for (const decoder of parts(json.decoder, 'decoders')) {
-    if (decoder.type === 'Strip' && decoder.stop !== 0)
+    if (is(decoder, 'Strip') && decoder.stop !== 0)
       throw fail("has a 'Strip' decoder that cuts the end of tokens, which crashes on shorter tokens")
   }
-  const templates = parts(json.post_processor, 'processors').filter(({ type }) => type === 'TemplateProcessing')
+  const templates = parts(json.post_processor, 'processors').filter((part) => is(part, 'TemplateProcessing'))
   for (const template of templates) checkTemplate(template, fail)
-  return { pairs: templates.every(({ pair }) => takes(pair, ['A', 'B'])) }
+  const { type, continuing_subword_prefix: prefix = type === 'WordPiece' ? '##' : undefined } = json.model
+  return {
+    pairs: templates.every(({ pair }) => takes(pair, ['A', 'B'])),
+    subwordPrefix: typeof prefix === 'string' && prefix !== '' ? prefix : undefined,
+    paddingSide: isRecord(json.padding) ? side(json.padding.direction) : undefined,
+    bytePairs: 'merges' in json.model,
+  }
+}
+
+/** `'Left'` as the library writes it, `'left'` as transformers does. */
+export function side(value: unknown): 'left' | 'right' | undefined {
+  const lower = typeof value === 'string' ? value.toLowerCase() : undefined
+  return lower === 'left' || lower === 'right' ? lower : undefined
 }
 
 type Fail = (problem: string) => InvalidFileError
 type Part = Record<string, unknown>
 
+/** Native code takes a component without a type that it knows for one whose fields it has. These are those of the rules. */
+const shapes: readonly (readonly [field: string, type: string])[] = [
+  ['single', 'TemplateProcessing'],
+  ['precompiled_charsmap', 'Precompiled'],
+  ['prepend', 'Prepend'],
+  ['pattern', 'Replace'],
+  ['length', 'FixedLength'],
+  ['stop', 'Strip'],
+]
+
+/** Whether native code may take a component for one of this type. */
+function is(part: Part, type: string): boolean {
+  return part.type === type || shapes.some(([field, shape]) => shape === type && field in part)
+}
+
 /** A component and, where it is a sequence, all those inside it. */
-function parts(component: unknown, nested: string): Part[] {
+export function parts(component: unknown, nested: string): Part[] {
   const found: Part[] = []
   const waiting: unknown[] = [component]
   while (waiting.length > 0) {
@@ -55,6 +94,39 @@ function parts(component: unknown, nested: string): Part[] {
   return found
 }
 
+/** What normalizers remove without a trace. */
+const removed: Readonly<Record<string, string>> = {
+  BertNormalizer: '(?![\\t\\n\\r])\\p{C}|\\ufffd|\\p{M}',
+  Nmt: '(?![\\t\\n\\r])\\p{C}',
+  Precompiled: '(?![\\t\\n\\r])\\p{C}',
+  Strip: '\\s',
+  StripAccents: '\\p{M}',
+}
+
+/** An added token that is looked for in normalized text must not be normalized to nothing, which is found everywhere. */
+function checkAddedTokens(tokens: unknown, normalizers: readonly Part[], fail: Fail): void {
+  const classes = normalizers.flatMap(({ type }) => (typeof type === 'string' && Object.hasOwn(removed, type) ? [removed[type]!] : []))
+  if (classes.length === 0 || !Array.isArray(tokens)) return
+  const nothing = new RegExp(`^(?:${classes.join('|')})*$`, 'u')
+  for (const token of tokens as unknown[]) {
+    if (isRecord(token) && token.normalized === true && typeof token.content === 'string' && nothing.test(token.content))
+      throw fail(`has an added token ${JSON.stringify(token.content)}, of which its normalizers leave nothing`)
+  }
+}
+
+/** Whether a normalizer replaces nothing by something, or puts nothing before a text. */
+function marksNothing(part: Part): boolean {
+  const { prepend, pattern } = part
+  if (is(part, 'Prepend')) return prepend === ''
+  if (!is(part, 'Replace') || !isRecord(pattern)) return false
+  if (typeof pattern.Regex !== 'string') return pattern.String === ''
+  try {
+    return new RegExp(pattern.Regex, 'u').test('')
+  } catch {
+    return false // written for another engine, and left to it
+  }
+}
+
 function checkModel(model: Part, fail: Fail): void {
   const { type, vocab, unk_token: unknown, continuing_subword_prefix: prefix, merges } = model
   // Native code finds these at the first unknown word, which may be months after loading.
@@ -62,23 +134,21 @@ function checkModel(model: Part, fail: Fail): void {
   if (needsUnknown && isRecord(vocab) && typeof unknown === 'string' && !Object.hasOwn(vocab, unknown))
     throw fail(`lacks its own unknown token '${unknown}'`)
 
-  if (typeof prefix === 'string' && prefix !== '' && Array.isArray(merges)) {
-    for (const merge of merges) {
-      const right: unknown =
-        typeof merge === 'string' ? merge.split(' ')[1] : Array.isArray(merge) ? merge[1] : undefined
-      if (typeof right === 'string' && !right.startsWith(prefix))
-        throw fail(`has a merge '${String(merge)}' whose second part does not begin with '${prefix}'`)
-    }
-  }
+  if (Array.isArray(merges)) checkMerges(merges, vocab, typeof prefix === 'string' ? prefix : '', fail)
 }
 
-/** A sentencepiece character map: base64 of a length, a trie of 32-bit units and the strings it points to. */
-function checkCharacterMap(value: unknown, fail: Fail): void {
-  if (typeof value !== 'string') return
-  const bytes = Buffer.from(value, 'base64')
-  const trieLength = bytes.length >= 4 ? bytes.readUInt32LE(0) : 0
-  if (trieLength === 0 || trieLength % 4 !== 0 || trieLength > bytes.length - 4)
-    throw fail("has a truncated 'precompiled_charsmap'")
+/** What two tokens are merged into must be a token, too: native code makes room for the longest one only. */
+function checkMerges(merges: readonly unknown[], vocab: unknown, prefix: string, fail: Fail): void {
+  const pairs = merges.map((merge): readonly unknown[] => (typeof merge === 'string' ? merge.split(' ') : Array.isArray(merge) ? merge : []))
+  const lengthOf = (token: unknown) => (typeof token === 'string' ? token.length : 0)
+  // Native code refuses by itself a merge of what are no tokens, and into what is none if there is room for it.
+  const longest = pairs.reduce((length, [left, right]) => Math.max(length, lengthOf(left), lengthOf(right)), 0)
+  for (const [left, right] of pairs) {
+    if (typeof left !== 'string' || typeof right !== 'string') continue
+    if (!right.startsWith(prefix)) throw fail(`has a merge '${left} ${right}' whose second part does not begin with '${prefix}'`)
+    const mayBeLonger = 3 * (left.length + right.length) > longest // a unit of UTF-16 takes up to three bytes
+    if (mayBeLonger && isRecord(vocab) && !Object.hasOwn(vocab, left + right.slice(prefix.length))) throw fail(`has a merge '${left} ${right}' into what is no token`)
+  }
 }
 
 /** The texts that a template holds, in its order. */

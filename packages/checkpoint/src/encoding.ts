@@ -42,12 +42,13 @@ function fieldsOf(native: NativeEncoding, text: TextOrPair): Lazy<Encoding> {
       })
     }),
     sequenceIds,
+    wordIds: once(() => native.getWordIds().map((id) => id ?? null)),
     overflowing: none,
   }
 }
 
 /** An object whose fields are made when they are first read. */
-function lazily({ ids, typeIds, specialTokensMask, tokens, offsets, sequenceIds, overflowing }: Lazy<Encoding>): Encoding {
+function lazily({ ids, typeIds, specialTokensMask, tokens, offsets, sequenceIds, wordIds, overflowing }: Lazy<Encoding>): Encoding {
   return {
     get ids() {
       return ids()
@@ -67,6 +68,9 @@ function lazily({ ids, typeIds, specialTokensMask, tokens, offsets, sequenceIds,
     get sequenceIds() {
       return sequenceIds()
     },
+    get wordIds() {
+      return wordIds()
+    },
     get overflowing() {
       return overflowing()
     },
@@ -83,6 +87,7 @@ function view(whole: Encoding, ranges: readonly Range[], following: () => Encodi
     tokens: pick(() => whole.tokens),
     offsets: pick(() => whole.offsets),
     sequenceIds: pick(() => whole.sequenceIds),
+    wordIds: pick(() => whole.wordIds),
     overflowing: once(following),
   })
 }

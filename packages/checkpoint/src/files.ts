@@ -6,10 +6,13 @@ import { checkOptions, InvalidFileError, type Source } from '@tenon/core'
 import { openFolder } from './folder.js'
 import type { NativeTokenizers } from './native-tokenizers.js'
 import { isRecord, parseJson, readText } from './read-text.js'
+import { checkVariant, type Variant } from './variants.js'
 
 export interface FilesOptions {
   /** Folder or `file:` URL from which npm packages are resolved. Default: the working directory, then this package. */
   readonly from?: string | URL
+  /** Which exported graph stands for the model, even where there are weights. Default: the weights, else the most exact graph. */
+  readonly variant?: Variant
   /** The `tokenizers` package, to use another build of it. */
   readonly tokenizers?: NativeTokenizers
 }
@@ -28,15 +31,16 @@ const packageName = /^(@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~-][a-z0-9._~-]*$/
  * const runtime = createRuntime({ plugins: [files(), onnx(), bert(), embedding()] })
  */
 export function files(options: FilesOptions = {}): Source<'files'> {
-  checkOptions('files', options, ['from', 'tokenizers'])
-  const { from, tokenizers } = options
+  checkOptions('files', options, ['from', 'variant', 'tokenizers'])
+  const { from, variant, tokenizers } = options
+  checkVariant('files', variant)
   return {
     kind: 'source',
     version: 'v1',
     name: 'files',
     async open(reference, { signal }) {
       const found = await locate(reference, from)
-      return 'directory' in found ? openFolder(found.directory, { reference, tokenizers, signal }) : found
+      return 'directory' in found ? openFolder(found.directory, { reference, variant, tokenizers, signal }) : found
     },
   }
 }

@@ -1,6 +1,8 @@
 export { files, type FilesOptions } from './files.js'
 export { openFolder, type OpenFolderOptions } from './folder.js'
+export { hub, type HubOptions } from './hub/hub.js'
 export type { NativeEncoding, NativeTokenizer, NativeTokenizers } from './native-tokenizers.js'
 export { openSafetensors, type SafetensorsFile } from './safetensors.js'
 export { loadTokenizer, type LoadTokenizerOptions, type TokenizerFiles } from './tokenizer.js'
+export type { Variant } from './variants.js'
 export { writeSafetensors, type WriteSafetensorsOptions } from './write-safetensors.js'

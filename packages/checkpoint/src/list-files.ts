@@ -19,18 +19,18 @@ export interface FolderListing {
 /**
  * The files of a folder. Hidden folders and node_modules are skipped, and so are linked folders. A linked file counts
  * when its target lies in the folder or, in a Hugging Face cache, where `models--…/snapshots/<revision>` links to
- * `models--…/blobs`, in the same model's folder.
+ * `models--…/blobs` and those may link to the `blobs` that models share, in either.
  * @throws InvalidFileError when there are more than 10,000 files.
  */
 export async function listFiles(directory: string, signal?: AbortSignal): Promise<FolderListing> {
-  const allowed = modelFolder(await realpath(directory))
+  const allowed = folders(await realpath(directory))
   const files: string[] = []
   const refused = new Set<string>()
 
   async function linkTarget(path: string): Promise<'file' | 'outside' | 'other'> {
     const target = await realpath(path).catch(() => undefined)
     if (target === undefined) return 'other'
-    if (!isInside(allowed, target)) return 'outside'
+    if (!allowed.some((folder) => isInside(folder, target))) return 'outside'
     return (await stat(target)).isFile() ? 'file' : 'other'
   }
 
@@ -64,11 +64,12 @@ export async function listFiles(directory: string, signal?: AbortSignal): Promis
   return { files: new Set(files.sort()), refused }
 }
 
-/** The folder that links may lead into: the checkpoint itself, or the cache's folder of the same model. */
-function modelFolder(root: string): string {
+/** The folders that links may lead into: the checkpoint itself or, in a cache, the model's folder and the shared blobs. */
+function folders(root: string): string[] {
   const snapshots = dirname(root)
   const model = dirname(snapshots)
-  return basename(snapshots) === 'snapshots' && basename(model).startsWith('models--') ? model : root
+  const cached = basename(snapshots) === 'snapshots' && basename(model).startsWith('models--')
+  return cached ? [model, join(dirname(model), 'blobs')] : [root]
 }
 
 /** Whether `path` lies below `folder`; both canonical. */

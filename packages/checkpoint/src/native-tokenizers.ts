@@ -9,6 +9,7 @@ export interface NativeEncoding {
   getTokens(): string[]
   getOffsets(): number[][]
   getSequenceIds(): (number | null | undefined)[]
+  getWordIds(): (number | null | undefined)[]
 }
 
 /** What is used of a tokenizer of the `tokenizers` package. */
@@ -18,6 +19,7 @@ export interface NativeTokenizer {
   encode(text: string, pair: string | null, options: { addSpecialTokens: boolean }): Promise<NativeEncoding>
   encodeBatch(texts: string[], options: { addSpecialTokens: boolean }): Promise<NativeEncoding[]>
   decode(ids: number[], skipSpecialTokens: boolean): Promise<string>
+  getDecoder(): { decode(tokens: string[]): string } | null
   getVocabSize(withAddedTokens: boolean): number
   idToToken(id: number): string | null
   tokenToId(token: string): number | null

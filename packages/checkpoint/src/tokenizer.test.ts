@@ -21,19 +21,20 @@ const inMemory = (files: Record<string, unknown>) => ({
     files[file] === undefined ? undefined : typeof files[file] === 'string' ? files[file] : JSON.stringify(files[file]),
 })
 
-type Fields = Pick<Encoding, 'ids' | 'typeIds' | 'specialTokensMask' | 'tokens' | 'offsets' | 'sequenceIds'>
+type Fields = Pick<Encoding, 'ids' | 'typeIds' | 'specialTokensMask' | 'tokens' | 'offsets' | 'sequenceIds' | 'wordIds'>
 interface Expected {
   texts: (Fields & { text: string; decoded: string })[]
   pairs: (Fields & { text: [string, string] })[]
   windows: { text: TextOrPair; options: EncodeOptions; windows: Fields[] }[]
 }
-const fields = ({ ids, typeIds, specialTokensMask, tokens, offsets, sequenceIds }: Fields): Fields => ({
+const fields = ({ ids, typeIds, specialTokensMask, tokens, offsets, sequenceIds, wordIds }: Fields): Fields => ({
   ids,
   typeIds,
   specialTokensMask,
   tokens,
   offsets,
   sequenceIds,
+  wordIds,
 })
 const expectedOf = async (folder: string) =>
   JSON.parse(await readFile(join(folder, 'expected.json'), 'utf8')) as Expected
@@ -245,6 +246,32 @@ describe('a WordPiece tokenizer', () => {
     expect(tokenizer.tokenOf(gate)).toBe('gate')
     expect(tokenizer.idOf('no such token')).toBeUndefined()
     for (const id of [-1, 1e6, 2 ** 33, 1.5, Number.NaN]) expect(tokenizer.tokenOf(id)).toBeUndefined()
+  })
+
+  it('puts tokens together as its decoder does, those outside the vocabulary too', async () => {
+    expect(tokenizer.join(['the', 'gat', '##es', '!', '榫'])).toBe('the gates! 榫')
+    expect(tokenizer.join([])).toBe('')
+    const byteLevel = await loadTokenizer(fromFolder(byteLevelFiles))
+    expect(byteLevel.join(['the', 'Ġgate', 'a b', ' c'])).toBe('the gatea b c')
+    const { join } = await loadTokenizer(inMemory({ 'tokenizer.json': { version: '1.0', model: { type: 'WordLevel', unk_token: 'u', vocab: { u: 0 } } } }))
+    expect(join(['a', 'b'])).toBe('a b')
+  })
+
+  it('says what marks a token that goes on with a word', async () => {
+    expect(tokenizer.subwordPrefix).toBe('##')
+    expect((await loadTokenizer(fromFolder(byteLevelFiles))).subwordPrefix).toBeUndefined()
+  })
+
+  it.each([
+    [{}, {}, 'right'],
+    [{ padding_side: 'left' }, {}, 'left'],
+    [{}, { padding: { direction: 'Left' } }, 'left'],
+    [{ padding_side: 'right' }, { padding: { direction: 'Left' } }, 'right'],
+    [{ padding_side: 'middle' }, { padding: null }, 'right'],
+  ])('pads where tokenizer_config.json says, then tokenizer.json: %j, %j', async (config, { padding = null }: { padding?: object | null }, expected) => {
+    const settings = { strategy: 'BatchLongest', pad_to_multiple_of: null, pad_id: 0, pad_type_id: 0, pad_token: 'u' }
+    const json = { version: '1.0', padding: padding && { ...settings, ...padding }, model: { type: 'WordLevel', unk_token: 'u', vocab: { u: 0 } } }
+    expect((await loadTokenizer(inMemory({ 'tokenizer.json': json, 'tokenizer_config.json': config }))).paddingSide).toBe(expected)
   })
 
   it('has no longest input where the files say there is no limit', async () => {

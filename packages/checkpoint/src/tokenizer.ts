@@ -1,9 +1,11 @@
 import { checkOptions, InvalidFileError, InvalidInputError, MissingFileError } from '@tenon/core'
 import type { EncodeOptions, Encoding, TextOrPair, Tokenizer } from '@tenon/core'
 import { join } from 'node:path'
-import { checkTokenizerFile } from './check-tokenizer-file.js'
+import { checkTokenizerFile, side } from './check-tokenizer-file.js'
+import { cleanUpSpaces } from './clean-up-spaces.js'
 import { encodingOf } from './encoding.js'
 import { importTokenizers, type NativeEncoding, type NativeTokenizers } from './native-tokenizers.js'
+import { newerFormat } from './newer-format.js'
 import { isRecord, parseJson } from './read-text.js'
 import { specialTokens } from './special-tokens.js'
 import { tokenizerFromVocabulary } from './vocabulary-file.js'
@@ -55,21 +57,27 @@ export async function loadTokenizer(
     optional('special_tokens_map.json'),
   ])
   const { path, text } = await definition(files, config, specialTokensMap)
-  const { pairs } = checkTokenizerFile(path, parseJson(path, text))
+  const { pairs, subwordPrefix, paddingSide, bytePairs } = checkTokenizerFile(path, parseJson(path, text))
 
   const { Tokenizer: Native } = tokenizers ?? (await importTokenizers())
   const native = (() => {
     try {
       return Native.fromString(text)
     } catch (cause) {
+      const newer = newerFormat(parseJson(path, text))
       throw new InvalidFileError({
         path,
-        problem: `is refused by the tokenizers library: ${(cause as Error).message}`,
-        remedy: 'Save the tokenizer again with tokenizers 0.23 or newer',
+        problem: `is refused by the tokenizers library: ${newer ?? (cause as Error).message}`,
+        remedy:
+          newer === undefined
+            ? 'Save the tokenizer again with tokenizers 0.23 or newer'
+            : 'Pass a newer build of tokenizers as the option tokenizers, or take an earlier revision of the model',
         cause,
       })
     }
   })()
+  const decoder = native.getDecoder()
+  const tidy = isRecord(config) && config.clean_up_tokenization_spaces === true && !bytePairs ? cleanUpSpaces : undefined
   native.disableTruncation()
   native.disablePadding()
 
@@ -111,6 +119,8 @@ export async function loadTokenizer(
     vocabularySize: native.getVocabSize(true),
     special: Object.freeze(specialTokens(config, specialTokensMap)),
     maxLength: maxLengthOf(config),
+    subwordPrefix,
+    paddingSide: (isRecord(config) ? side(config.padding_side) : undefined) ?? paddingSide ?? 'right',
     encode,
     encodeBatch,
     async decode(ids, { skipSpecialTokens = false } = {}) {
@@ -123,8 +133,10 @@ export async function loadTokenizer(
           problem: `hold ${wrong}, which is no token id`,
           remedy: 'pass whole numbers from 0',
         })
-      return native.decode(plain, skipSpecialTokens)
+      const text = await native.decode(plain, skipSpecialTokens)
+      return tidy === undefined ? text : tidy(text)
     },
+    join: (tokens) => (decoder === null ? tokens.join(' ') : decoder.decode([...tokens])),
     idOf: (token) => native.tokenToId(token) ?? undefined,
     tokenOf: (id) => (isId(id) ? (native.idToToken(id) ?? undefined) : undefined),
   }

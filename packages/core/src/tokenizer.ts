@@ -13,6 +13,11 @@ export interface Encoding {
   readonly offsets: readonly (readonly [number, number])[]
   /** Which text each token came from, 0 or 1; `null` for special tokens. */
   readonly sequenceIds: readonly (0 | 1 | null)[]
+  /**
+   * Which word of its text each token is a piece of, counted as the tokenizer splits texts before it looks for pieces;
+   * `null` for special tokens. Windows keep the numbers of the whole text.
+   */
+  readonly wordIds: readonly (number | null)[]
   /** The windows that follow where the text was longer than `maxLength`. */
   readonly overflowing: readonly Encoding[]
 }
@@ -36,6 +41,8 @@ export interface Tokenizer {
   encode(text: TextOrPair, options?: EncodeOptions): Promise<Encoding>
   encodeBatch(texts: readonly TextOrPair[], options?: EncodeOptions): Promise<Encoding[]>
   decode(ids: readonly number[], options?: { readonly skipSpecialTokens?: boolean }): Promise<string>
+  /** What tokens read as, put together by the tokenizer's own decoder. They need not be in the vocabulary. */
+  join(tokens: readonly string[]): string
   idOf(token: string): number | undefined
   tokenOf(id: number): string | undefined
   /** The special tokens the files name. */
@@ -48,6 +55,10 @@ export interface Tokenizer {
     readonly bos?: string
     readonly eos?: string
   }
+  /** What marks a token that goes on with a word, WordPiece's `'##'`; `undefined` where the model has no such mark. */
+  readonly subwordPrefix: string | undefined
+  /** Where padding went in training, as the files say. Models padded on the left take the longer text of a pair first. */
+  readonly paddingSide: 'left' | 'right'
   /** The longest input the files allow, in tokens, or `undefined`. */
   readonly maxLength: number | undefined
 }

@@ -147,13 +147,23 @@ describe('an exported model', () => {
     await expect(runtime.task('embedding', { model })).rejects.toMatchObject({ code: 'TENON_INVALID_FILE', message: expect.stringContaining('does not say how wide its token states are') })
   })
 
+  it('is read where its token states have the name that sentence-transformers gives them', async () => {
+    const model = await exported((graph) => {
+      const { builder, values } = extend(graph, standardOps)
+      builder.output('token_embeddings', values.get('last_hidden_state')!)
+      return builder.build()
+    })
+    const [renamed, usual] = await Promise.all([model, await exported((graph) => graph)].map(async (each) => (await runtime.task('embedding', { model: each }))('a cat')))
+    expect(Array.from(renamed!)).toEqual(Array.from(usual!))
+  })
+
   it('is refused where its graph makes no token states', async () => {
     const model = await exported((graph) => {
       const { builder, values } = extend(graph, standardOps)
       builder.output('pooler_output', values.get('pooler_output')!)
       return builder.build()
     })
-    await expect(runtime.task('embedding', { model })).rejects.toMatchObject({ code: 'TENON_INVALID_FILE', message: expect.stringContaining('without last_hidden_state or attention_mask') })
+    await expect(runtime.task('embedding', { model })).rejects.toMatchObject({ code: 'TENON_INVALID_FILE', message: expect.stringMatching(/has the outputs pooler_output, and no head has these.*last_hidden_state/) })
   })
 })
 

@@ -1,5 +1,5 @@
 import { posix } from 'node:path'
-import { checkOptions, InvalidFileError, InvalidInputError, InvalidOptionError, MissingFileError, throwIfAborted, type Checkpoint, type Constant, type Embedder, type EmbedOptions, type Task, type TaskContext } from '@tenon/core'
+import { checkOptions, InvalidFileError, InvalidInputError, InvalidOptionError, MissingFileError, type Checkpoint, type Constant, type Embedder, type EmbedOptions, type Task, type TaskContext } from '@tenon/core'
 import { openSafetensors } from '@tenon/checkpoint'
 import { openEncoder, type Encoder } from '@tenon/checkpoint/encoder'
 import { appendPooling, SENTENCE_EMBEDDING, type DenseWeights } from './pooling.js'
@@ -13,9 +13,6 @@ export interface EmbeddingOptions {
   /** Most tokens in one run, padding included. Default 1,024: more does not run faster on a CPU, and holds more memory. */
   readonly batchTokens?: number
 }
-
-/** Texts tokenised at a time: bounds the memory of encodings, and is far more than a batch. */
-const CHUNK = 512
 
 /**
  * The task `'embedding'`: texts to vectors, pooled and normalised as the model's own files say
@@ -35,15 +32,16 @@ export function embedding(): Task<'embedding', EmbeddingOptions, Embedder> {
 async function create(context: TaskContext, options: EmbeddingOptions): Promise<Embedder> {
   checkOptions(WHERE, options, ['maxLength', 'prompt', 'batchTokens'])
   const { maxLength, batchTokens } = options
-  let settings: Omit<Settings, 'dimensions'>
+  let prepare = (text: string) => text
   const encoder = await openEncoder(context, 'base', { where: WHERE, maxLength, batchTokens }, async ({ checkpoint, graphs }) => {
     const described = await readSentenceTransformer(checkpoint)
-    settings = { prompt: promptOf(described, options), lowerCase: described.lowerCase }
+    const prompt = promptOf(described, options)
+    prepare = (text) => (described.lowerCase ? (prompt + text).toLowerCase() : prompt + text)
     const graph = appendPooling(graphs['model']!, described.modules, await denseWeights(context, checkpoint, described), checkpoint.reference)
     return { graph, maxLength: described.maxLength }
   })
   const dimensions = dimensionsOf(encoder)
-  const embedAll = (texts: readonly string[], call: EmbedOptions) => embed(texts, call, encoder, { ...settings, dimensions }, context)
+  const embedAll = (texts: readonly string[], call: EmbedOptions) => encoder.rows(texts.map(prepare), SENTENCE_EMBEDDING, call)
   const embedder = async (input: string | readonly string[], call: EmbedOptions = {}) => {
     if (typeof input === 'string') return (await embedAll([input], call))[0]!
     checkTexts(input)
@@ -94,30 +92,3 @@ function checkTexts(texts: unknown): asserts texts is readonly string[] {
 }
 
 const kindOf = (value: unknown) => (value === null ? 'null' : typeof value)
-
-interface Settings {
-  readonly prompt: string
-  readonly lowerCase: boolean
-  readonly dimensions: number
-}
-
-async function embed(texts: readonly string[], { signal, onProgress }: EmbedOptions, { tokenizer, maxLength, run }: Encoder, { prompt, lowerCase, dimensions }: Settings, { emit }: TaskContext): Promise<Float32Array[]> {
-  const matrix = new Float32Array(texts.length * dimensions)
-  let cut = 0
-  let done = 0
-  throwIfAborted(signal) // for no texts, too
-  for (let first = 0; first < texts.length; first += CHUNK) {
-    throwIfAborted(signal)
-    const chunk = texts.slice(first, first + CHUNK).map((text) => (lowerCase ? (prompt + text).toLowerCase() : prompt + text))
-    const encodings = await tokenizer.encodeBatch(chunk, { maxLength })
-    cut += encodings.filter((encoding) => encoding.overflowing.length > 0).length
-    for await (const { indices, outputs } of run(encodings, signal && { signal })) {
-      const vectors = (await outputs[SENTENCE_EMBEDDING]!.data()) as Float32Array
-      indices.forEach((index, row) => matrix.set(vectors.subarray(row * dimensions, (row + 1) * dimensions), (first + index) * dimensions))
-      done += indices.length
-      onProgress?.(done, texts.length)
-    }
-  }
-  if (cut > 0) emit({ type: 'notice', code: 'TENON_TEXT_CUT', message: `${cut} of ${texts.length} texts were longer than ${maxLength} tokens; only their beginnings were read` })
-  return Array.from(texts, (_, index) => matrix.subarray(index * dimensions, (index + 1) * dimensions))
-}

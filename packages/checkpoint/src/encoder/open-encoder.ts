@@ -1,5 +1,6 @@
-import { InvalidOptionError, type Checkpoint, type Encoding, type Graph, type OpenedModel, type RunOptions, type TaskContext, type Tokenizer } from '@tenon/core'
-import { checkEncoderInputs, runEncoder, type EncoderRun } from './run-encoder.js'
+import { InvalidOptionError, type Checkpoint, type Encoding, type Graph, type OpenedModel, type RunOptions, type TaskContext, type TextOrPair, type Tokenizer } from '@tenon/core'
+import { checkEncoderInputs, runEncoder, type EncoderRun, type Feed } from './run-encoder.js'
+import { encodeTexts, rowsOf, type EncodedTexts, type EncodeTextsOptions, type RunTextsOptions } from './run-texts.js'
 
 /** What every task of an encoder lets its users choose. */
 export interface EncoderOptions {
@@ -18,12 +19,18 @@ export interface Encoder {
   readonly maxLength: number
   /** Runs what the tokenizer made, texts of like length together. */
   run(encodings: readonly Encoding[], options?: RunOptions): AsyncGenerator<EncoderRun>
+  /** Tokenises texts or pairs some at a time, and tells by a notice `TENON_TEXT_CUT` how many were cut. */
+  encode(texts: readonly TextOrPair[], options?: EncodeTextsOptions): AsyncGenerator<EncodedTexts>
+  /** Tokenises and runs texts or pairs: what this output, [texts, size], holds for each, in their order. */
+  rows(texts: readonly TextOrPair[], output: string, options?: RunTextsOptions): Promise<Float32Array[]>
 }
 
 /** What an encoder's graph becomes before it is compiled, and how long its texts may be if not as its tokenizer says. */
 export interface Adapted {
   readonly graph: Graph
   readonly maxLength?: number | undefined
+  /** What the inputs hold that were added to an encoder's own. */
+  readonly feeds?: Readonly<Record<string, Feed>> | undefined
 }
 
 const LONGEST_WHERE_NOTHING_SAYS = 512 // BERT's, and its descendants'
@@ -46,8 +53,8 @@ export async function openEncoder(
   const asked = positive(where, options.maxLength, 'maxLength')
   const opened = await context.open(head)
   const { checkpoint } = opened
-  const { graph, maxLength } = await adapt(opened)
-  checkEncoderInputs(graph, checkpoint.reference)
+  const { graph, maxLength, feeds = {} } = await adapt(opened)
+  checkEncoderInputs(graph, checkpoint.reference, Object.keys(feeds))
   // The library beneath the backend works on threads of its own, while the tokenizer is read on this one.
   const [executable, tokenizer] = await Promise.all([context.compile(graph), checkpoint.tokenizer()])
   const limit = Math.min(maxLength ?? tokenizer.maxLength ?? Infinity, opened.maxLength ?? Infinity)
@@ -55,12 +62,16 @@ export async function openEncoder(
     throw new InvalidOptionError({ where, option: 'maxLength', problem: `is ${asked}, and the model reads ${limit} tokens`, remedy: 'Split long texts instead' })
   }
   const pad = (tokenizer.special.pad === undefined ? undefined : tokenizer.idOf(tokenizer.special.pad)) ?? Number(checkpoint.config['pad_token_id'] ?? 0)
+  const texts = { tokenizer, maxLength: asked ?? (Number.isFinite(limit) ? limit : LONGEST_WHERE_NOTHING_SAYS), emit: context.emit }
+  const run: Encoder['run'] = (encodings, call = {}) => runEncoder(executable, encodings, { ...call, pad, batchTokens, feeds })
   return {
     checkpoint,
     graph,
     tokenizer,
-    maxLength: asked ?? (Number.isFinite(limit) ? limit : LONGEST_WHERE_NOTHING_SAYS),
-    run: (encodings, run = {}) => runEncoder(executable, encodings, { ...run, pad, batchTokens }),
+    maxLength: texts.maxLength,
+    run,
+    encode: (given, call = {}) => encodeTexts(given, texts, call),
+    rows: (given, output, call = {}) => rowsOf(given, output, run, texts, call),
   }
 }
 

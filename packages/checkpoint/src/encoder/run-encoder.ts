@@ -10,11 +10,16 @@ export interface EncoderRun {
   readonly outputs: Readonly<Record<string, Tensor>>
 }
 
+/** What an input holds for a run: the encodings of its rows, and the tokens of a row, padding included. */
+export type Feed = (encodings: readonly Encoding[], length: number) => Tensor
+
 export interface EncoderRunOptions extends RunOptions {
   /** Id of the token that pads. */
   readonly pad: number
   /** Most tokens in one run, padding included. */
   readonly batchTokens: number
+  /** For the inputs beyond an encoder's own. */
+  readonly feeds: Readonly<Record<string, Feed>>
 }
 
 /**
@@ -22,11 +27,11 @@ export interface EncoderRunOptions extends RunOptions {
  * first, so that memory is at its peak in the first run.
  * @throws AbortedError
  */
-export async function* runEncoder(executable: Executable, encodings: readonly Encoding[], { pad, batchTokens, ...options }: EncoderRunOptions): AsyncGenerator<EncoderRun> {
+export async function* runEncoder(executable: Executable, encodings: readonly Encoding[], { pad, batchTokens, feeds: added, ...options }: EncoderRunOptions): AsyncGenerator<EncoderRun> {
   throwIfAborted(options.signal) // for no encodings, too
   for (const indices of groupByLength(encodings.map(({ ids }) => ids.length), batchTokens)) {
     throwIfAborted(options.signal)
-    const { length, feeds } = feedsOf(executable, indices.map((index) => encodings[index]!), pad)
+    const { length, feeds } = feedsOf(executable, indices.map((index) => encodings[index]!), pad, added)
     const outputs = await executable.run(feeds, options)
     try {
       yield { indices, length, outputs }
@@ -44,7 +49,7 @@ const inputs: Readonly<Record<string, { token(encoding: Encoding, column: number
 }
 
 /** The encodings padded to the longest, as each input the graph has, int64, [rows, length]. */
-function feedsOf(executable: Executable, encodings: readonly Encoding[], pad: number) {
+function feedsOf(executable: Executable, encodings: readonly Encoding[], pad: number, added: Readonly<Record<string, Feed>>) {
   const length = Math.max(...encodings.map(({ ids }) => ids.length))
   const feed = (name: string) => {
     const { token, padding } = inputs[name]!
@@ -54,15 +59,16 @@ function feedsOf(executable: Executable, encodings: readonly Encoding[], pad: nu
     })
     return tensor('int64', [encodings.length, length], result)
   }
-  return { length, feeds: Object.fromEntries(executable.inputs.map(({ name }) => [name, feed(name)])) }
+  return { length, feeds: Object.fromEntries(executable.inputs.map(({ name }) => [name, added[name]?.(encodings, length) ?? feed(name)])) }
 }
 
 /**
  * That encodings can feed the graph.
  * @throws InvalidFileError
  */
-export function checkEncoderInputs(graph: Graph, reference: string): void {
-  const unknown = graph.inputs.find(({ name, dtype, shape }) => !Object.hasOwn(inputs, name) || dtype !== 'int64' || shape.length !== 2)
+export function checkEncoderInputs(graph: Graph, reference: string, added: readonly string[] = []): void {
+  const own = graph.inputs.filter(({ name }) => !added.includes(name))
+  const unknown = own.find(({ name, dtype, shape }) => !Object.hasOwn(inputs, name) || dtype !== 'int64' || shape.length !== 2)
   if (unknown === undefined) return
   const { name, dtype, shape } = unknown
   throw new InvalidFileError({ path: reference, problem: `has a graph with the input '${name}', ${dtype} of rank ${shape.length}`, remedy: `Export it with the inputs ${Object.keys(inputs).join(', ')} only, int64, [batch, sequence]` })

@@ -1,0 +1,85 @@
+import { join } from 'node:path'
+import { DisposedError, InvalidFileError } from '@tenon/core'
+import type { Checkpoint, ModelConfig, Tokenizer } from '@tenon/core'
+import { contained } from './contained.js'
+import type { FileStore } from './file-store.js'
+import type { NativeTokenizers } from './native-tokenizers.js'
+import { isRecord, parseJson, readText } from './read-text.js'
+import { loadTokenizer } from './tokenizer.js'
+import { chooseModel, graphFiles, type Variant } from './variants.js'
+import { openWeights, type Weights } from './weights.js'
+
+export interface OpenFilesOptions {
+  /** What the user asked for. */
+  readonly reference: string
+  readonly variant?: Variant | undefined
+  readonly tokenizers?: NativeTokenizers | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * Opens the checkpoint that a store's files make. Only the config and the weights' header are read; what stands for the
+ * model is made ready, and checked for being readable before that.
+ * @throws MissingFileError, InvalidFileError, AbortedError, and what the store throws.
+ */
+export async function openFiles(store: FileStore, { reference, variant, tokenizers, signal }: OpenFilesOptions): Promise<Checkpoint> {
+  const { place, files } = store
+
+  async function text(file: string): Promise<string | undefined> {
+    const name = contained(file)
+    const exists = files.has(name) || (await store.find?.(name)) === true
+    return exists ? readText(await store.path(name)) : undefined
+  }
+  async function json(file: string): Promise<unknown> {
+    const content = await text(file)
+    return content === undefined ? undefined : parseJson(join(place, contained(file)), content)
+  }
+
+  const config = modelConfig(await store.path('config.json'), await json('config.json'))
+  const chosen = chooseModel(place, files, variant)
+  let weights: Weights | undefined
+  if (chosen !== undefined && 'graph' in chosen) await store.ready?.(graphFiles(files, chosen.graph))
+  if (chosen !== undefined && 'weights' in chosen) weights = await openWeights(chosen.weights, { ...store, path: (file) => store.path(contained(file)), json }, signal)
+
+  let loading: Promise<Tokenizer> | undefined
+  let disposed = false
+  const alive = () => {
+    if (disposed) throw new DisposedError({ what: `checkpoint ${reference}` })
+  }
+  return {
+    reference,
+    config,
+    constants: weights?.constants ?? new Map(),
+    graph: chosen !== undefined && 'graph' in chosen ? chosen.graph : undefined,
+    files: Object.freeze([...files]),
+    path: async (file) => store.path(contained(file)),
+    async json(file) {
+      alive()
+      return json(file)
+    },
+    async tokenizer() {
+      alive()
+      loading ??= loadTokenizer({ place, read: text }, { tokenizers })
+      return loading.catch((error: unknown) => {
+        loading = undefined
+        throw error
+      })
+    },
+    async [Symbol.asyncDispose]() {
+      disposed = true
+      loading = undefined // whoever keeps the checkpoint does not keep the tokenizer, which is native memory
+      store.end?.()
+      await weights?.[Symbol.asyncDispose]()
+    },
+  }
+}
+
+function modelConfig(path: string, config: unknown): ModelConfig {
+  if (isRecord(config) && typeof config.model_type === 'string') return Object.freeze(config) as ModelConfig
+  throw new InvalidFileError({
+    path,
+    problem: isRecord(config) ? "has no 'model_type'" : 'is no JSON object',
+    remedy:
+      'Add "model_type", the name of the model family, such as "bert"; or name the folder that holds the model\'s own config.json',
+  })
+}
