@@ -2,6 +2,8 @@
 const benchmarks = {
   encoder: { about: 'sentence embedding beside @huggingface/transformers, on the same weights', load: () => import('./encoder/encoder.mjs') },
   tokenization: { about: 'tokens a second beside both official tokenizers', load: () => import('./tokenization/tokenization.mjs') },
+  export: { about: 'writing a checkpoint as ONNX, beside optimum', load: () => import('./export/export.mjs') },
+  retrieval: { about: 'the nearest of 100,000 vectors, beside Orama and a plain scan', load: () => import('./retrieval/retrieval.mjs') },
 }
 
 const [name, ...args] = process.argv.slice(2)

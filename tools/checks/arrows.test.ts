@@ -2,8 +2,11 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { type Manifest, type Package, packageOf, readWorkspace } from './workspace.js'
 
-const kinds = ['backend', 'task', 'model']
+const kinds = ['backend', 'task', 'model', 'store']
 const kindOf = (name: string) => kinds.find((kind) => name.startsWith(`@tenon/${kind}`))
+
+/** Tests, and what only tests import. */
+const isForTests = (file: string) => /(\.test(-d)?|\/test-[a-z-]+|\/testing\/.+)\.[jt]s$/.test(file)
 
 /** One sentence for each arrow between packages that must not be there. */
 function wrongArrows(packages: Package[]): string[] {
@@ -22,10 +25,10 @@ function wrongArrows(packages: Package[]): string[] {
 
     const undeclared = sources.flatMap(({ file, imports }) => {
       // A test may use its own package by name, as a user would.
-      const allowed = /\.test(-d)?\.ts$/.test(file) ? [...declared, manifest.name] : published
+      const allowed = isForTests(file) ? [...declared, manifest.name] : published
       return imports
         .filter((specifier) => {
-          if (specifier.startsWith('.')) return !join(file, '..', specifier).startsWith(join(folder, 'src'))
+          if (specifier.startsWith('.')) return !join(file, '..', specifier).startsWith(join(folder, 'src')) || (!isForTests(file) && isForTests(join(file, '..', specifier)))
           return packageOf(specifier) !== undefined && !allowed.includes(packageOf(specifier) ?? '')
         })
         .map((specifier) => `${file} imports ${specifier}, which ${manifest.name} does not declare`)

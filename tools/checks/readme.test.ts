@@ -6,17 +6,41 @@ import { expect, it } from 'vitest'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-it('runs the code of the README as it stands there', { timeout: 120_000 }, async () => {
-  const readme = await readFile(`${root}README.md`, 'utf8')
-  const [, code] = /```js\n(.*?)```/s.exec(readme)!
+/** What the code in a document prints, run as it stands there. */
+async function outputOf(document: string): Promise<string> {
+  const [, code] = /```js\n(.*?)```/s.exec(await readFile(`${root}${document}`, 'utf8'))!
   // Inside the package that depends on all the others, so that their names resolve as a user's would.
-  const script = `${root}packages/cli/.readme-example.mjs`
+  const script = `${root}packages/cli/.${document.replaceAll('/', '-')}.mjs`
   try {
     await writeFile(script, code!)
-    const { stdout } = await promisify(execFile)('node', [script], { cwd: root })
-    expect(stdout).toMatch(/^similarity 0\.[6-9]\d\n/)
-    expect(stdout).toContain('A blade that is pulled stays straight by itself, so it can be thinner')
+    return (await promisify(execFile)('node', [script], { cwd: root })).stdout
   } finally {
     await rm(script, { force: true })
   }
+}
+
+it.each(['README.md', 'README.zh.md'])('runs the code of %s as it stands there', { timeout: 120_000 }, async (readme) => {
+  const output = await outputOf(readme)
+  expect(output).toMatch(/^\S+ 0\.[6-9]\d\n/)
+  expect(output).toContain('A blade that is pulled stays straight by itself, so it can be thinner')
+})
+
+it.each([
+  ['docs/guides/files.md', /^bert \d+\n$/],
+  ['docs/guides/tasks.md', /^cat, kitten 0\.[6-9]\d cat, saw 0\.[0-4]\d\n$/],
+])('runs the first code of %s', { timeout: 120_000 }, async (guide, expected) => {
+  expect(await outputOf(guide)).toMatch(expected)
+})
+
+/** Headings, tables' rows and code: what a translation must have as many of. */
+function outline(text: string) {
+  const code = text.match(/```[a-z]*\n.*?```/gs) ?? []
+  const prose = text.replaceAll(/```.*?```/gs, '')
+  return { code: code.map((block) => block.replaceAll(/'[^']*'|"[^"]*"|`[^`]*`|\/\/.*|#.*/g, '')), headings: prose.match(/^#+ /gm)?.length, rows: prose.match(/^\|/gm)?.length, links: prose.match(/\]\([^)]*\)/g)?.map((link) => link.replace('README.zh.md', 'README.md')).toSorted() }
+}
+
+it('says in Chinese what the README says in English', async () => {
+  const [english, chinese] = await Promise.all(['README.md', 'README.zh.md'].map(async (file) => outline(await readFile(`${root}${file}`, 'utf8'))))
+  expect({ ...chinese, links: undefined }).toEqual({ ...english, links: undefined })
+  expect(new Set(chinese!.links)).toEqual(new Set(english!.links))
 })

@@ -28,7 +28,7 @@ export async function locate(question: string, answer: Answer, milliseconds: num
 }
 
 /** The sentence as `--json` prints it: see the README. */
-const sentenceJson = ({ answer, score, source, line, column, start, end, passage }: LocatedSentence) => ({
+const sentenceJson = ({ answer, score, source, line, column, start, end, passage, spanScore, sentence }: LocatedSentence) => ({
   answer,
   score,
   source,
@@ -38,6 +38,7 @@ const sentenceJson = ({ answer, score, source, line, column, start, end, passage
   end,
   headings: passage.headings,
   passage: { text: passage.text, start: passage.start, end: passage.end },
+  ...(sentence !== undefined && { spanScore, sentence }),
 })
 
 /** An answer as `--json` prints it: see the README. */

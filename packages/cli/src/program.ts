@@ -2,9 +2,12 @@ import { Argument, Command, InvalidArgumentError, Option, type CommanderError } 
 import type { AskOptions } from './commands/ask.js'
 import type { DoctorOptions } from './commands/doctor.js'
 import type { EmbedCommandOptions } from './commands/embed.js'
+import type { ExportCommandOptions } from './commands/export.js'
+import type { InspectCommandOptions } from './commands/inspect.js'
 import type { StartOptions } from './commands/start.js'
 import type { Context } from './context.js'
 import { UsageError } from './errors/usage-error.js'
+import { compressions } from './open-checkpoint.js'
 import { packageVersion } from './package-folder.js'
 import { devices } from './runtime.js'
 
@@ -42,6 +45,7 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
       examples(context, [
         ['tenon ask "How long should oak dry?" ./documents', 'answer from your own files'],
         ['tenon embed "a cat" "a kitten" --similarity', 'how close are two texts'],
+        ['tenon export ./bert --to ./bert-onnx', 'a folder that other tools load'],
         ['tenon doctor', 'what works on this machine'],
       ]),
     )
@@ -57,6 +61,8 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
     .option('-q, --question <text>', 'a question; repeat it to ask several, and then name paths only', collect)
     .addOption(modelOption())
     .addOption(deviceOption())
+    .option('-s, --store <folder>', 'keep what was read there; the next time only what changed is read')
+    .option('-r, --reader <model>', 'a question-answering model that finds the exact words in the sentence')
     .option('-k, --top-k <n>', 'how many passages to consider and show in --json (default: 5)', positiveInteger)
     .option('-t, --threshold <score>', 'least score of an answer, 0 to 1 (default: 0.5)', share)
     .option('--json', 'print one JSON document')
@@ -66,6 +72,7 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
       examples(context, [
         ['tenon ask "How long should oak dry?" ./documents', ''],
         ['tenon ask -q "Who?" -q "When?" history.md', 'several questions'],
+        ['tenon ask "How long should oak dry?" ./documents --store ./kb', 'and the next time without ./documents'],
         ['cat notes.md | tenon ask "What is to be done?"', 'from a pipe'],
         ['tenon ask "Who?" ./documents --json | jq .answers[0].source', 'for a program'],
       ]) + `\n\n${colors.bold('Exit codes:')}\n  0 answered   1 failed   2 called wrongly   3 no answer in the documents`,
@@ -97,6 +104,48 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
     .action(async (texts: readonly string[], options: EmbedCommandOptions) => {
       const { embed } = await import('./commands/embed.js')
       code = await embed(context, texts, options)
+    })
+
+  program
+    .command('export')
+    .summary('write a model as a folder that other tools load')
+    .description(
+      'Writes a model as ONNX with its config and tokenizer: a folder that transformers.js, optimum and ONNX Runtime load. No Python, and one tensor in memory at a time.',
+    )
+    .addArgument(new Argument('<model>', 'a model folder, an installed model package, or a name on the hub'))
+    .requiredOption('--to <folder>', 'the folder to make')
+    .option('--task <task>', "what it is for, such as 'question-answering' (default: what the config says)")
+    .option('--head <head>', 'the same by the name that `tenon inspect` lists')
+    .addOption(new Option('--compress <kind>', 'make the weights smaller').choices(compressions))
+    .option('--portable', 'standard operators only, for runtimes other than ONNX Runtime')
+    .option('--link', 'share the file of the weights instead of copying it, where the disk can')
+    .option('--overwrite', 'replace a model that stands there')
+    .option('--json', 'print one JSON document')
+    .option('--quiet', 'no progress and no notes')
+    .addHelpText(
+      'after',
+      examples(context, [
+        ['tenon export ./bert --to ./bert-onnx', ''],
+        ['tenon export ./bert --to ./qa --task question-answering', ''],
+        ['tenon export ./bert --to ./small --compress int8', 'a quarter of the size'],
+      ]),
+    )
+    .action(async (model: string, options: ExportCommandOptions) => {
+      const { exportCommand } = await import('./commands/export.js')
+      code = await exportCommand(context, model, options)
+    })
+
+  program
+    .command('inspect')
+    .summary('say what a model is made of, and what can run it')
+    .description('Opens a model folder or an .onnx file without running it: family, heads, parameters, types, files, operators, memory, and what each backend makes of it.')
+    .addArgument(new Argument('<model>', 'a model folder, an installed model package, a name on the hub, or an .onnx file'))
+    .option('--head <head>', 'the head to look at (default: what the config says)')
+    .option('--json', 'print one JSON document')
+    .option('--quiet', 'no progress and no notes')
+    .action(async (model: string, options: InspectCommandOptions) => {
+      const { inspectCommand } = await import('./commands/inspect.js')
+      code = await inspectCommand(context, model, options)
     })
 
   program
@@ -138,7 +187,7 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
   }
 }
 
-const modelOption = () => new Option('-m, --model <model>', 'a model folder or an installed model package (default: the one that comes with tenon)')
+const modelOption = () => new Option('-m, --model <model>', 'a model folder, an installed model package, or a name on the hub (default: the one that comes with tenon)')
 const deviceOption = () => new Option('--device <device>', 'where to compute').choices(devices).default('cpu')
 
 /** Aligned, with what each is for behind it. */

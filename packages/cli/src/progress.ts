@@ -1,7 +1,7 @@
 import type { ProgressEvent } from '@tenon/core'
 import type { Channel } from './terminal.js'
 import { textWidth, truncate } from './text-width.js'
-import { count } from './units.js'
+import { bytes, count } from './units.js'
 
 /** Shows how far long work is. On a terminal one line, drawn over and erased at the end; elsewhere a line now and then. */
 export interface Progress extends Disposable {
@@ -71,8 +71,9 @@ export function createProgress(channel: Channel, now: () => number = () => perfo
 }
 
 function amount({ done, total, unit }: Omit<ProgressEvent, 'type'>): string {
-  if (total === undefined) return done === 0 ? '' : `${count(done)} ${unit}`
-  return `${count(done)} of ${count(total)}`
+  const size = unit === 'bytes' ? bytes : count
+  if (total === undefined) return done === 0 ? '' : unit === 'bytes' ? bytes(done) : `${count(done)} ${unit}`
+  return `${size(done)} of ${size(total)}`
 }
 
 const sentence = (event: Omit<ProgressEvent, 'type'>) => [`${event.stage} …`, amount(event)].filter(Boolean).join(' ')

@@ -15,7 +15,7 @@ const sentence = (change: Partial<LocatedSentence> = {}): LocatedSentence => ({
   column: 7,
   start: 30,
   end: 58,
-  passage: { source: 'wood/drying.md', headings: ['Wood', 'Drying'], text: 'Pine is quick. Oak should dry for one year. Keep it dry.', start: 15, end: 71, score: 0.9 },
+  passage: { source: 'wood/drying.md', headings: ['Wood', 'Drying'], text: 'Pine is quick. Oak should dry for one year. Keep it dry.', start: 15, end: 71, metadata: {}, score: 0.9 },
   ...change,
 })
 const answer = (change: Partial<LocatedAnswer> = {}): LocatedAnswer => ({ question: 'How long?', found: true, score: 0.82, answer: sentence(), alternatives: [], milliseconds: 3, ...change })

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Embedder, Probe } from '@tenon/core'
 import type { KnowledgeBase } from '@tenon/task-qa'
+import { modelPlugins } from './plugins.js'
 import type { Progress } from './progress.js'
 
 /** The model that comes with the command. */
@@ -23,8 +24,15 @@ export interface OpenOptions {
 export interface Opened extends AsyncDisposable {
   /** The model, as the user would name it. */
   readonly model: string
-  knowledgeBase(): Promise<KnowledgeBase>
+  knowledgeBase(options?: KnowledgeBaseChoices): Promise<KnowledgeBase>
   embedder(): Promise<Embedder>
+}
+
+export interface KnowledgeBaseChoices {
+  /** A folder that keeps what was read. Default: memory. */
+  readonly store?: string | undefined
+  /** A model that reads the exact words. Default: answers are sentences. */
+  readonly reader?: string | undefined
 }
 
 export type Open = (options: OpenOptions) => Promise<Opened>
@@ -32,21 +40,21 @@ export type Open = (options: OpenOptions) => Promise<Opened>
 /** Joins the installed packages. They are imported here and not before: `--help` needs none of them. */
 export const open: Open = async ({ model, device = 'cpu', signal, progress }) => {
   progress.stage('opening the model')
-  const [{ createRuntime }, { files }, { onnx }, { bert }, { embedding }, { knowledgeBase }] = await Promise.all([
+  const [{ createRuntime }, models, { onnx }, { embedding }, { fileStore, knowledgeBase, questionAnswering }] = await Promise.all([
     import('@tenon/core'),
-    import('@tenon/checkpoint'),
+    modelPlugins(),
     import('@tenon/backend-onnx'),
-    import('@tenon/models/bert'),
     import('@tenon/task-embedding'),
     import('@tenon/task-qa'),
   ])
-  const runtime = createRuntime({ plugins: [files(), onnx({ devices: [device] }), bert(), embedding(), knowledgeBase()] })
+  const runtime = createRuntime({ plugins: [...models, onnx({ devices: [device] }), embedding(), questionAnswering(), knowledgeBase()] })
   runtime.on('progress', progress.update)
   runtime.on('notice', ({ message }) => progress.note(message))
   const request = { model: model ?? (await defaultModel()), signal }
   return {
     model: model ?? DEFAULT_MODEL,
-    knowledgeBase: () => runtime.task('knowledge-base', request),
+    knowledgeBase: ({ store, reader } = {}) =>
+      runtime.task('knowledge-base', { ...request, ...(store !== undefined && { store: fileStore(store) }), ...(reader !== undefined && { reader: { model: reader } }) }),
     embedder: () => runtime.task('embedding', request),
     [Symbol.asyncDispose]: () => runtime.dispose(),
   }

@@ -6,8 +6,8 @@ import { close, embed, languages, paragraphsOf, recalls, row } from './data.mjs'
 
 const vite = await createServer({ configFile: false, root: new URL('..', import.meta.url).pathname, server: { middlewareMode: true }, ssr: { resolve: { conditions: ['tenon-source', 'node', 'import'] } }, logLevel: 'error' })
 const load = (path) => vite.ssrLoadModule(`/src/${path}`)
-const [{ passagesOf }, { verbatim }, { LexicalIndex }, { fuse }, { dot, normalise }] = await Promise.all(
-  ['split/passages.ts', 'documents/mapped-text.ts', 'search/lexical-index.ts', 'search/fuse.ts', 'search/vector-index.ts'].map(load),
+const [{ passagesOf }, { verbatim }, { memoryStore }, { searchTermsOf }, { termsOf }, { fuse }, { normalise }] = await Promise.all(
+  ['split/passages.ts', 'documents/mapped-text.ts', 'store/memory-store.ts', 'search/question-weights.ts', 'search/terms.ts', 'search/fuse.ts', 'search/vectors.ts'].map(load),
 )
 
 const byScore = (scores) => [...scores].sort((one, other) => other[1] - one[1]).map(([id]) => id)
@@ -26,23 +26,22 @@ for (const language of languages) {
     const paragraphs = paragraphsOf(language)
     const passages = paragraphs.flatMap(({ source, text }) => passagesOf({ text, blocks: [{ headings: [], content: verbatim(text, 0) }] }, bound).map((passage) => ({ ...passage, source })))
     const vectors = (await embed(passages.map(({ text }) => text))).map((vector) => normalise(vector))
-    const lexical = new LexicalIndex()
-    passages.forEach(({ text }, id) => {
-      lexical.stage(id, text)
-      lexical.publish(id)
-    })
+    const collection = await memoryStore().open({ dimensions: embed.dimensions, sample: async () => vectors[0] })
+    const stored = passages.map((passage, index) => ({ passage, vector: vectors[index], terms: termsOf(passage.text) }))
+    await collection.write({ put: [{ key: 'all', source: 'all', revision: '', metadata: {}, passages: stored }] })
     const ranks = {}
     for (const { source, qas } of paragraphs) {
       for (const { question } of qas) {
-        const query = normalise(await embed(question))
-        const cosines = new Map(vectors.map((vector, id) => [id, dot(query, vector)]))
-        const words = lexical.search(question)
+        // All of them, in the order of their ids, which count from 0.
+        const candidates = await collection.search({ vector: normalise(await embed(question)), terms: searchTermsOf(question), limit: passages.length })
+        const cosines = candidates.map(({ id, cosine }) => [id, cosine])
+        const words = candidates.filter(({ bm25 }) => bm25 > 0).map(({ id, bm25 }) => [id, bm25])
         const rankings = {
           cosine: byScore(cosines),
           'BM25+': byScore(words),
           'reciprocal ranks, k = 60': reciprocal(60, byScore(cosines), byScore(words)),
           'reciprocal ranks, k = 10': reciprocal(10, byScore(cosines), byScore(words)),
-          '0.6 · cosine + 0.4 · BM25 / best': fuse(cosines, words).map(({ id }) => id),
+          '0.6 · cosine + 0.4 · BM25 / best': fuse(candidates).map(({ id }) => id),
         }
         for (const [name, ids] of Object.entries(rankings)) {
           const rank = [...new Set(ids.map((id) => passages[id].source))].indexOf(source) + 1

@@ -70,7 +70,7 @@ describe('a knowledge base', () => {
   it('counts what it holds', async () => {
     const { base } = await create()
     expect(base.size).toEqual({ documents: 0, passages: 0 })
-    expect(await base.add([joints, drying])).toEqual({ documents: 2, replaced: 0, passages: 3, skipped: [] })
+    expect(await base.add([joints, drying])).toEqual({ documents: 2, replaced: 0, unchanged: 0, removed: 0, passages: 3, skipped: [] })
     expect(base.size).toEqual({ documents: 2, passages: 3 })
   })
 

@@ -1,4 +1,11 @@
+import type { Store } from '@tenon/core'
 import type { Reader } from './documents/reader.js'
+import type { QuestionAnsweringOptions } from './reader/question-answering.js'
+
+/** A model for question answering, and how it reads. That a passage may hold no answer is always reckoned with. */
+export interface SpanReaderOptions extends Omit<QuestionAnsweringOptions, 'handleImpossibleAnswer'> {
+  readonly model: string | URL
+}
 
 /** Settings of a knowledge base. Passed to `knowledgeBase()` they are the defaults of every runner it makes. */
 export interface KnowledgeBaseOptions {
@@ -23,6 +30,16 @@ export interface KnowledgeBaseOptions {
   readonly passageLength?: number
   /** Larger files are skipped. Default 32 MiB. */
   readonly maxFileBytes?: number
+  /**
+   * Where documents and passages lie. Default `memoryStore()`, which is gone with the runner; `fileStore('./kb')` keeps them
+   * in a folder, and @tenon/store-postgres in a database.
+   */
+  readonly store?: Store
+  /**
+   * Reads the words that answer out of the best passages, such as `{ model: 'deepset/minilm-uncased-squad2' }`. Needs the task
+   * 'question-answering' in the same runtime. Default none: answers are whole sentences.
+   */
+  readonly reader?: SpanReaderOptions
 }
 
 export interface ResolvedOptions {
@@ -31,4 +48,6 @@ export interface ResolvedOptions {
   readonly topK: number
   readonly passageLength: number
   readonly maxFileBytes: number
+  readonly store: Store
+  readonly reader: SpanReaderOptions | undefined
 }

@@ -1,6 +1,5 @@
-import { throwIfAborted, type Embedder } from '@tenon/core'
-import { normalise } from './search/vector-index.js'
-import type { StoredPassage } from './passage-store.js'
+import { throwIfAborted, type Candidate, type Embedder } from '@tenon/core'
+import { normalise } from './search/vectors.js'
 import { inContext } from './split/context.js'
 import { wellFormed } from './well-formed.js'
 
@@ -19,26 +18,26 @@ export class SentenceVectors {
     this.#embed = embed
   }
 
-  async of(passages: readonly StoredPassage[], signal: AbortSignal | undefined): Promise<Float32Array[][]> {
-    const missing = passages.filter(({ id }) => !this.#vectors.has(id))
+  async of(hits: readonly Pick<Candidate, 'id' | 'passage'>[], signal: AbortSignal | undefined): Promise<Float32Array[][]> {
+    const missing = hits.filter(({ id }) => !this.#vectors.has(id))
     const fresh = new Map<number, Float32Array[]>()
     if (missing.length > 0) {
-      const texts = missing.flatMap(({ headings, sentences }) => sentences.map(({ text }) => wellFormed(inContext(headings, text))))
+      const texts = missing.flatMap(({ passage: { headings, text, sentences } }) => sentences.map(({ from, to }) => wellFormed(inContext(headings, text.slice(from, to)))))
       const vectors = await this.#embed(texts, signal === undefined ? {} : { signal })
       throwIfAborted(signal)
       let from = 0
-      for (const { id, sentences } of missing) {
-        fresh.set(id, vectors.slice(from, from + sentences.length).map((vector) => normalise(vector)))
-        from += sentences.length
+      for (const { id, passage } of missing) {
+        fresh.set(id, vectors.slice(from, from + passage.sentences.length).map(normalise))
+        from += passage.sentences.length
       }
     }
-    return passages.map(({ id }) => {
-      const vectors = fresh.get(id) ?? (this.#vectors.get(id) as Float32Array[])
+    const found = hits.map(({ id }) => fresh.get(id) ?? (this.#vectors.get(id) as Float32Array[]))
+    hits.forEach(({ id }, index) => {
       // Most recently used last.
       this.#vectors.delete(id)
-      this.#vectors.set(id, vectors)
+      this.#vectors.set(id, found[index] as Float32Array[])
       if (this.#vectors.size > kept) this.#vectors.delete(this.#vectors.keys().next().value as number)
-      return vectors
     })
+    return found
   }
 }

@@ -1,7 +1,7 @@
 import { checkOptions, InvalidOptionError, type Source } from '@tenon/core'
 import type { NativeTokenizers } from '../native-tokenizers.js'
 import { openFiles } from '../open-files.js'
-import { checkVariant, type Variant } from '../variants.js'
+import { checkVariant, chooseModel, type Variant } from '../variants.js'
 import { describingFiles } from './described-files.js'
 import { findSnapshot } from './find-snapshot.js'
 import { hubCache } from './hub-cache.js'
@@ -78,7 +78,10 @@ export function hubIn({ environment, pause }: Surroundings, options: HubOptions)
       const store = hubFiles(found, { settings, cache, send: requests, list: async (signal) => (await list(found.commit, signal)).listing, pause, emit })
       const release = store.stopWith(signal)
       try {
-        if (found.isCurrent) await store.ready(describingFiles(found.listing))
+        if (found.isCurrent) {
+          chooseModel(store.place, store.files, variant) // throws where there is none, before anything is downloaded
+          await store.ready(describingFiles(found.listing))
+        }
         const checkpoint = await openFiles(store, { reference, variant, tokenizers, signal })
         // Not before all is there: until then the revision leads to what was there before.
         if (found.isCurrent) await cache.writeRef(repository.revision, found.commit).catch(() => undefined)

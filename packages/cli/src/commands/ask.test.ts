@@ -48,6 +48,18 @@ describe('ask', () => {
     expect(stderr).toMatch(/4 documents, 4 passages · loaded in .+, read in .+, answered in /)
   })
 
+  it('answers from a store where no paths are named, and reads only what changed where they are', async () => {
+    const own = await folderOf(workshop)
+    try {
+      const store = join(own.path, 'kb')
+      expect(asJson((await run(['ask', question, join(own.path, 'joints.md'), '--store', store, '--json'])).stdout)).toMatchObject({ documents: 1, answers: [{ found: true }] })
+      const again = asJson((await run(['ask', question, '--store', store, '--json'])).stdout)
+      expect(again).toMatchObject({ documents: 1, answers: [{ found: true, answer: 'It should be one third as thick as the rail.', line: 5 }] })
+    } finally {
+      await own[Symbol.asyncDispose]()
+    }
+  })
+
   it('prints one JSON document and nothing else', async () => {
     const { code, stdout, stderr } = await run(['ask', 'How long should oak dry before use?', folder.path, '--json'])
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })

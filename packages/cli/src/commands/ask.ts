@@ -17,6 +17,8 @@ export interface AskOptions extends CommonOptions {
   readonly device?: Device
   readonly topK?: number
   readonly threshold?: number
+  readonly store?: string
+  readonly reader?: string
 }
 
 /** The name of what is piped in, in place of a path. */
@@ -27,11 +29,11 @@ export async function ask(context: Context, args: readonly string[], options: As
   const { out, err, signal } = context
   const { questions, paths } = tellApart(args, options.question ?? [])
   using progress = progressFor(context, options)
-  const document = await pipedDocument(context, paths)
+  const document = await pipedDocument(context, paths, options.store)
 
   const began = performance.now()
   await using opened = await context.open({ model: options.model, device: options.device, signal, progress })
-  const base = await opened.knowledgeBase()
+  const base = await opened.knowledgeBase({ store: options.store, reader: options.reader })
   const loaded = performance.now()
   const named = paths.filter((path) => path !== '-')
   const reports: AddReport[] = []
@@ -69,9 +71,9 @@ function tellApart(args: readonly string[], asked: readonly string[]): { questio
   return { questions, paths }
 }
 
-/** What is piped in is a document when no paths are named, or when one of them is `-`. */
-async function pipedDocument({ stdin, signal }: Context, paths: readonly string[]): Promise<{ source: string; text: string } | undefined> {
-  if (paths.length > 0 && !paths.includes('-')) return undefined
+/** What is piped in is a document when neither paths nor a store are named, or when one of the paths is `-`. */
+async function pipedDocument({ stdin, signal }: Context, paths: readonly string[], store: string | undefined): Promise<{ source: string; text: string } | undefined> {
+  if ((paths.length > 0 || store !== undefined) && !paths.includes('-')) return undefined
   const text = stdin === undefined ? '' : await readAll(addAbortSignal(signal, stdin))
   if (text.trim() !== '') return { source: STDIN, text }
   throw new UsageError({

@@ -1,5 +1,5 @@
 import { createRuntime, throwIfAborted, type Embedder, type EmbedOptions, type Task } from '@tenon/core'
-import { knowledgeBase } from '@tenon/task-qa'
+import { fileStore, knowledgeBase } from '@tenon/task-qa'
 import type { Open } from '../runtime.js'
 
 const DIMENSIONS = 64
@@ -42,7 +42,7 @@ export function fakeOpen({ before }: { before?: () => void | Promise<void> } = {
     runtime.on('notice', ({ message }) => progress.note(message))
     return {
       model: 'fake',
-      knowledgeBase: () => runtime.task('knowledge-base', { model: 'fake', signal }),
+      knowledgeBase: ({ store } = {}) => runtime.task('knowledge-base', { model: 'fake', signal, ...(store !== undefined && { store: fileStore(store) }) }),
       embedder: () => runtime.task('embedding', { model: 'fake', signal }),
       async [Symbol.asyncDispose]() {
         counting.freed++

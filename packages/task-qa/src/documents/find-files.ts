@@ -22,11 +22,13 @@ const byName = (one: Dirent, other: Dirent) => (one.name < other.name ? -1 : one
 
 /**
  * The files among and below `paths`, each once, in the order of the paths and then of the names. Below folders,
- * hidden entries and node_modules are left out; symbolic links are followed, and a folder is entered once.
+ * hidden entries and node_modules are left out; symbolic links are followed, and a folder is entered once. `folders` are
+ * the true places of those that were entered.
  * @throws MissingFileError when one of `paths` does not exist.
  */
-export async function findFiles(paths: readonly string[], signal?: AbortSignal): Promise<{ files: FoundFile[]; skipped: Skipped[] }> {
+export async function findFiles(paths: readonly string[], signal?: AbortSignal): Promise<{ files: FoundFile[]; folders: string[]; skipped: Skipped[] }> {
   const files: FoundFile[] = []
+  const folders: string[] = []
   const skipped: Skipped[] = []
   const seen = new Set<string>()
 
@@ -38,6 +40,7 @@ export async function findFiles(paths: readonly string[], signal?: AbortSignal):
     const found = await stat(real)
     if (found.isFile()) files.push({ path, real, bytes: found.size })
     else if (found.isDirectory()) {
+      folders.push(real)
       const entries = await readdir(real, { withFileTypes: true })
       for (const entry of entries.sort(byName)) {
         if (entry.name.startsWith('.') || entry.name === 'node_modules') continue
@@ -61,5 +64,5 @@ export async function findFiles(paths: readonly string[], signal?: AbortSignal):
       throw new MissingFileError({ path, purpose: 'it was to be added to the knowledge base', cause: error })
     }
   }
-  return { files, skipped }
+  return { files, folders, skipped }
 }

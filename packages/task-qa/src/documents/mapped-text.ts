@@ -21,6 +21,9 @@ export function verbatim(text: string, start: number): MappedText {
   return { text, runs: text === '' ? [] : [{ at: 0, length: text.length, start, end: start + text.length }] }
 }
 
+/** Whether it stands in the original as it is. */
+export const isVerbatim = ({ runs }: MappedText): boolean => runs.length <= 1 && runs.every(({ length, start, end }) => length === end - start)
+
 /** Collects a mapped text piece by piece. */
 export class MappedTextBuilder {
   #text = ''

@@ -41,5 +41,7 @@ export interface Content {
 export interface Reader {
   /** With the dot, in lower case: `['.md', '.markdown']`. */
   readonly extensions: readonly string[]
+  /** Another one says that it makes something else of a file now: what was read by the old one is read again when it is added again. */
+  readonly version?: string
   read(content: Content): ReadDocument | Promise<ReadDocument>
 }

@@ -1,4 +1,4 @@
-import { originalRange, sliceMapped, type MappedText } from '../documents/mapped-text.js'
+import { isVerbatim, originalRange, sliceMapped, type MappedText, type Run } from '../documents/mapped-text.js'
 import type { Block, ReadDocument } from '../documents/reader.js'
 import { cutsOf, lengthOf } from './length.js'
 import { linesOf, sentencesOf, type Range } from './sentences.js'
@@ -10,6 +10,8 @@ export interface Sentence {
   readonly to: number
   readonly start: number
   readonly end: number
+  /** As of a mapped text, unless the sentence stands in the document as it is. */
+  readonly runs?: readonly Run[]
 }
 
 /** What is indexed: some sentences under the same headings. */
@@ -87,7 +89,7 @@ export function passagesOf({ blocks }: ReadDocument, bound: number): Piece[] {
       const gap = open.text === '' ? '' : previous === undefined ? '\n' : block.content.text.slice(previous.to, range.from)
       const content: MappedText = sliceMapped(block.content, range.from, range.to)
       const from = open.text.length + gap.length
-      open.sentences.push({ text: content.text, from, to: from + content.text.length, ...originalRange(block.content, range.from, range.to) })
+      open.sentences.push({ text: content.text, from, to: from + content.text.length, ...originalRange(block.content, range.from, range.to), ...(isVerbatim(content) ? {} : { runs: content.runs }) })
       open.text += gap + content.text
       open.length += length
       filled += length

@@ -1,0 +1,1 @@
+export { documentOf, lastingStoreCases, storeCases, testEmbedder, type StoreCase } from './store-cases.js'
