@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
 import { openFolder } from '@tenon/checkpoint'
 import { Engine } from '../engine.mjs'
 import { goal, goalTable, machine, table } from '../report.mjs'
@@ -9,20 +8,14 @@ import { cosine, median } from '../statistics.mjs'
 import { prepare } from './prepare.mjs'
 import { fixed, mixed, wordList } from './texts.mjs'
 
-const usage = `npm run bench -- encoder [--json] [--quick] [--weights FOLDER] [--peer FOLDER]
-
-  --json     print the figures as JSON, and nothing else
-  --quick    a third of the repetitions
-  --weights  float32 sentence-transformers folder to use in place of the dithered weights that ship
-  --peer     folder with onnx/model.onnx and onnx/model_quantized.onnx for transformers.js, of the same weights
-`
+export const options = {
+  weights: { type: 'string', about: 'float32 sentence-transformers folder to use in place of the dithered weights that ship' },
+  peer: { type: 'string', about: 'folder with onnx/model.onnx and onnx/model_quantized.onnx for transformers.js, of the same weights' },
+}
 
 const script = (name) => fileURLToPath(new URL(name, import.meta.url))
 
-export async function main(args) {
-  const { values } = parseArgs({ args, options: { json: { type: 'boolean' }, quick: { type: 'boolean' }, weights: { type: 'string' }, peer: { type: 'string' }, help: { type: 'boolean' } } })
-  if (values.help) return void process.stdout.write(usage)
-  const say = (message) => process.stderr.write(`bench: ${message}\n`)
+export async function measure(values, say) {
   const folders = await prepare(values.weights, say)
   const peer = values.peer ?? folders.peer
   const times = (count) => Math.max(3, Math.round(values.quick ? count / 3 : count))
@@ -65,8 +58,7 @@ export async function main(args) {
   }
   const accuracy = accuracies(vectors)
   const goals = judge(results, accuracy)
-  const report = { benchmark: 'encoder', machine: machine(), versions: versions(), weights: values.weights ?? 'all-MiniLM-L6-v2, dithered from the int8 that ships', medians: results, accuracy, goals }
-  process.stdout.write(values.json ? `${JSON.stringify(report, undefined, 2)}\n` : render(report))
+  return { benchmark: 'embedding', machine: machine(), versions: versions(), weights: values.weights ?? 'all-MiniLM-L6-v2, dithered from the int8 that ships', medians: results, accuracy, goals }
 }
 
 /** Time from a fresh process to a model that is ready, milliseconds; sides in turn. */
@@ -164,7 +156,7 @@ function versions() {
   return { '@huggingface/transformers': transformers, 'onnxruntime-node beneath it': read(nested, 'onnxruntime-node'), 'onnxruntime-node beneath Tenon': read(backend, 'onnxruntime-node') }
 }
 
-function render({ medians, goals, accuracy, machine: host, versions: compared }) {
+export function render({ medians, goals, accuracy, machine: host, versions: compared }) {
   const number = (value) => value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)
   const rows = Object.entries(medians).flatMap(([precision, { runs, load, memory, delay }]) => [
     ...Object.entries(runs).map(([name, { tenon, peer }]) => [`${precision}  ${name}, ms`, number(tenon), number(peer), `${(peer / tenon).toFixed(2)} ×`]),

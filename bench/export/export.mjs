@@ -2,18 +2,12 @@ import { execFile, spawnSync } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseArgs, promisify } from 'node:util'
+import { promisify } from 'node:util'
 import { goal, goalTable, machine, table } from '../report.mjs'
 import { median } from '../statistics.mjs'
 import { prepareCheckpoint } from './checkpoint.mjs'
 
-const usage = `npm run bench -- export [--json] [--times N]
-
-  --json     print the figures as JSON, and nothing else
-  --times    how often each side exports (default: 5)
-
-Set TENON_PYTHON to a Python that has optimum with its ONNX exporter; without one only Tenon is measured.
-`
+export const options = {}
 
 const python = process.env.TENON_PYTHON ?? 'python3'
 const script = (name) => fileURLToPath(new URL(name, import.meta.url))
@@ -25,29 +19,27 @@ const contenders = {
   optimum: (folder, to) => [python, script('run_optimum.py'), folder, to],
 }
 
-export async function main(args) {
-  const { values } = parseArgs({ args, options: { json: { type: 'boolean' }, times: { type: 'string', default: '5' }, help: { type: 'boolean' } } })
-  if (values.help) return void process.stdout.write(usage)
-  const say = (message) => process.stderr.write(`bench: ${message}\n`)
+/** TENON_PYTHON is a Python that has optimum with its ONNX exporter; without one only Tenon is measured. */
+export async function measure({ quick }, say) {
+  const times = quick ? 3 : 5
   const folder = await prepareCheckpoint(say)
   const versions = optimumVersions()
   if (versions === undefined) say(`skipping optimum, since '${python}' cannot import its exporter: set TENON_PYTHON to one that can`)
   const sides = Object.keys(contenders).filter((side) => side !== 'optimum' || versions !== undefined)
 
   const samples = Object.fromEntries(sides.map((side) => [side, []]))
-  for (let time = 0; time < Number(values.times); time++) {
+  for (let time = 0; time < times; time++) {
     for (const side of sides) {
-      say(`${side}: ${time + 1} of ${values.times}`)
-      samples[side].push(await measure(contenders[side], folder))
+      say(`${side}: ${time + 1} of ${times}`)
+      samples[side].push(await exportOnce(contenders[side], folder))
     }
   }
   const medians = Object.fromEntries(sides.map((side) => [side, { seconds: median(samples[side].map(({ seconds }) => seconds)), peakMB: median(samples[side].map(({ peakMB }) => peakMB)) }]))
-  const report = { benchmark: 'export', machine: machine(), versions: versions ?? {}, model: 'BERT-base, float32, 438 MB', medians, goals: judge(medians) }
-  process.stdout.write(values.json ? `${JSON.stringify(report, undefined, 2)}\n` : render(report))
+  return { benchmark: 'export', machine: machine(), versions: versions ?? {}, model: 'BERT-base, float32, 438 MB', medians, goals: judge(medians) }
 }
 
 /** One export in a fresh process, from its start to its end: importing is part of what a user waits for. */
-async function measure(command, folder) {
+async function exportOnce(command, folder) {
   // On the disk of the checkpoint: another one could not share its files.
   const target = await mkdtemp(join(dirname(folder), 'exported-'))
   try {
@@ -75,7 +67,7 @@ function judge({ optimum, ...ours }) {
   ])
 }
 
-function render({ medians, goals, machine: host, versions, model }) {
+export function render({ medians, goals, machine: host, versions, model }) {
   const rows = Object.entries(medians).map(([side, { seconds, peakMB }]) => [side, seconds.toFixed(2), peakMB.toFixed(0)])
   const about = `${model}; ${host.cpu}, ${host.cores} cores, Node ${host.node}; ${Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(', ')}`
   return `\n${table(['medians', 'seconds', 'peak MB'], rows)}\n${goals.length > 0 ? `\n${goalTable(goals)}\n` : ''}\n${about}\n`

@@ -1,27 +1,20 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
 import { Engine } from '../engine.mjs'
 import { goal, goalTable, machine, table } from '../report.mjs'
 import { cosine, median } from '../statistics.mjs'
 import { readVectors, vectorFile } from './vectors.mjs'
 
-const usage = `npm run bench -- retrieval [--json] [--quick] [--vectors FILE]
-
-  --json     print the figures as JSON, and nothing else
-  --quick    20,000 vectors and fewer questions
-  --vectors  float32 unit vectors of 384 numbers, row after row, in place of made ones; the last 100 are the questions
-`
+export const options = {
+  vectors: { type: 'string', about: 'float32 unit vectors of 384 numbers, row after row, in place of made ones; the last 100 are the questions' },
+}
 
 const dimensions = 384
 const limit = 10
 const contenders = ['tenon', 'scan', 'orama']
 
-export async function main(args) {
-  const { values } = parseArgs({ args, options: { json: { type: 'boolean' }, quick: { type: 'boolean' }, vectors: { type: 'string' }, help: { type: 'boolean' } } })
-  if (values.help) return void process.stdout.write(usage)
-  const say = (message) => process.stderr.write(`bench: ${message}\n`)
+export async function measure(values, say) {
   const queries = values.quick ? 30 : 100
   say('vectors')
   const path = values.vectors ?? (await vectorFile({ rows: values.quick ? 20_000 : 100_000, queries, dimensions }))
@@ -64,8 +57,7 @@ export async function main(args) {
   }
   const { tenon, orama } = results
   const goals = [goal('searches beside Orama, times as fast', orama.search / tenon.search, 5, 'higher'), goal('recall of the ten nearest', tenon.recall, 0.98, 'higher')]
-  const report = { benchmark: 'retrieval', machine: machine(), versions: versions(), vectors: values.vectors ?? '1,000 clusters, made', rows, dimensions, similarity, results, goals }
-  process.stdout.write(values.json ? `${JSON.stringify(report, undefined, 2)}\n` : render(report))
+  return { benchmark: 'retrieval', machine: machine(), versions: versions(), vectors: values.vectors ?? '1,000 clusters, made', rows, dimensions, similarity, results, goals }
 }
 
 /** The rows nearest to a query, by cosines in float64. */
@@ -79,7 +71,7 @@ function versions() {
   return { '@orama/orama': JSON.parse(readFileSync(require.resolve('@orama/orama').replace(/(.*node_modules\/@orama\/orama)\/.*/, '$1/package.json'), 'utf8')).version }
 }
 
-function render({ results: { tenon, scan, orama }, rows, goals, machine: host, versions: compared }) {
+export function render({ results: { tenon, scan, orama }, rows, goals, machine: host, versions: compared }) {
   const number = (value) => value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)
   const line = (title, what) => [title, number(tenon[what]), number(scan[what]), number(orama[what]), `${(orama[what] / tenon[what]).toFixed(2)} ×`]
   const lines = [line('search, ms', 'search'), line('recall of the ten nearest', 'recall'), line('event-loop delay p99, ms', 'delay'), line('build, ms', 'build'), line('memory, MB', 'memory')]

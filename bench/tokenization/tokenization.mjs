@@ -1,5 +1,4 @@
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
 import { directory } from '@tenon/model-all-minilm-l6-v2'
 import { Engine } from '../engine.mjs'
 import { machine, table } from '../report.mjs'
@@ -18,14 +17,17 @@ const workloads = [
 /** Runs that are not counted: a new process is still compiling its JavaScript. */
 const WARM_UP = 3
 
+export const options = {}
+
 /** Throughput beside both official tokenizers, MB of UTF-8 a second: medians, each side in a process of its own, one alive at a time. */
-export async function measure({ quick }) {
+export async function measure({ quick }, say) {
   const rounds = quick ? 2 : 4
   const perRound = quick ? 4 : 8
   const samples = Object.fromEntries(workloads.map(({ name }) => [name, Object.fromEntries(sides.map((side) => [side, []]))]))
   const counts = {}
   for (let round = 0; round < rounds; round++) {
     for (const side of round % 2 === 0 ? sides : sides.toReversed()) {
+      say(`${titles[side]}, round ${round + 1} of ${rounds}`)
       const engine = new Engine(fileURLToPath(new URL('serve.mjs', import.meta.url)), [side, directory])
       for (const { name, texts } of workloads) {
         for (let run = -WARM_UP; run < perRound; run++) {
@@ -42,16 +44,10 @@ export async function measure({ quick }) {
   const differing = Object.entries(counts).filter(([, tokens]) => tokens.size > 1)
   if (differing.length > 0) throw new Error(`The sides disagree on the number of tokens: ${differing.map(([name, tokens]) => `${name}: ${[...tokens]}`).join('; ')}`)
   const throughput = Object.fromEntries(Object.entries(samples).map(([name, bySide]) => [name, Object.fromEntries(Object.entries(bySide).map(([side, values]) => [side, median(values)]))]))
-  return { benchmark: 'tokenization', machine: machine(), unit: 'MB/s', medians: throughput }
+  return { benchmark: 'tokenization', machine: machine(), unit: 'MB/s', medians: throughput, goals: [] }
 }
 
 export function render({ medians }) {
   const rows = Object.entries(medians).map(([name, bySide]) => [name, ...sides.map((side) => bySide[side].toFixed(2))])
   return `\n${table(['tokenization, MB/s', ...sides.map((side) => titles[side])], rows)}\n`
-}
-
-export async function main(args) {
-  const { values } = parseArgs({ args, options: { json: { type: 'boolean' }, quick: { type: 'boolean' } } })
-  const report = await measure(values)
-  process.stdout.write(values.json ? `${JSON.stringify(report, undefined, 2)}\n` : render(report))
 }
