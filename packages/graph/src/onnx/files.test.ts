@@ -282,6 +282,10 @@ describe('readOnnx', () => {
     expect(await dataAt('../../../blobs/def')).toBe(await realpath(join(blobs, 'def')))
     await expect(dataAt('../../../blobs/deeper/def')).rejects.toThrow('a link that leads out')
     await expect(dataAt('../../../outside')).rejects.toThrow('a link that leads out')
+    // Newer caches share one store, spread over folders by the first two digits.
+    await mkdir(join(blobs, '0f'))
+    await writeFile(join(blobs, '0f', 'data'), new Uint8Array(10240))
+    expect(await dataAt('../../../blobs/0f/data')).toBe(await realpath(join(blobs, '0f', 'data')))
     // A model that is no link itself gets nothing from elsewhere, the cache included.
     await rm(path)
     await copyFile(join(blobs, 'abc'), path)

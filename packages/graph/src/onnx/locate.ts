@@ -47,7 +47,7 @@ function sizeOf({ name, dtype, shape }: TensorRecord, model: string): number {
 
 /**
  * External data must lie in the model's folder: neither a path nor a link may lead out of it. Only where the model is
- * itself a link, as in the Hugging Face cache, may its data be a link into the very folder that the model's link leads to.
+ * itself a link, as in the Hugging Face cache, may its data be a link into the place that the model's link leads to.
  */
 async function contained(location: string, model: string, tensor: string): Promise<string> {
   const refuse = (problem: string): never => {
@@ -60,10 +60,13 @@ async function contained(location: string, model: string, tensor: string): Promi
     throw new MissingFileError({ path, purpose: `it holds the tensor '${tensor}'`, remedy: 'Fetch it too: it belongs to the model file', cause })
   })
   if (real.startsWith(folder + sep)) return real
-  const home = dirname(await realpath(model))
-  if (home === folder || dirname(real) !== home) refuse('a link that leads out of its folder')
+  const home = await realpath(model)
+  if (dirname(home) === folder || storeOf(real) !== storeOf(home)) refuse('a link that leads out of its folder')
   return real
 }
+
+/** The folder of a file; of one in the store that repositories of a cache share, `blobs/0f/0f…`, that store. */
+const storeOf = (path: string) => dirname(path).replace(/([\\/]blobs)[\\/][0-9a-f]{2}$/, '$1')
 
 function inFile<D extends NumericType>(dtype: D, shape: readonly number[], path: string, offset: number): Constant<D> {
   const length = byteLength(dtype, shape)

@@ -31,7 +31,7 @@ async function only(pattern: RegExp): Promise<string> {
 }
 
 /** A file system on which `step` is asked before each operation; a write for which it throws has written half. */
-function faulty(step: () => void): Files {
+function faulty(step: (operation: string) => void): Files {
   const wrap = <T extends object>(target: T): T =>
     new Proxy(target, {
       get(_, name) {
@@ -40,7 +40,7 @@ function faulty(step: () => void): Files {
         const operation = async (...args: unknown[]) => (member as (...args: unknown[]) => unknown).apply(target, args)
         return async (...args: unknown[]) => {
           try {
-            step()
+            step(String(name))
           } catch (error) {
             if (name === 'write') await operation(args[0], args[1], (args[2] as number) >> 1)
             if (name === 'writeFile') await operation((args[0] as Buffer).subarray(0, (args[0] as Buffer).length >> 1))
@@ -110,6 +110,18 @@ describe('the file store', () => {
       await collection.write({ put: [documentOf('c', ['ash'])] })
       expect(await keysOf(await open())).toEqual([...keys, 'c'])
     }
+  })
+
+  it('has its files on the disk before they count, and the name that makes them count before it says so', async () => {
+    const operations: string[] = []
+    const collection = await createFileStore(folder, faulty((operation) => operations.push(operation))).open(testEmbedder)
+    operations.length = 0
+    await collection.write({ put: [documentOf('a', ['oak'])] })
+    const link = operations.indexOf('link')
+    const times = (operation: string, list: readonly string[]) => list.filter((each) => each === operation).length
+    // A segment and a manifest.
+    expect([times('open', operations.slice(0, link)), times('sync', operations.slice(0, link))]).toEqual([2, 2])
+    expect(times('sync', operations.slice(link))).toBe(1)
   })
 
   it('tells the second of two writers that the first was there, and loses nothing of the first', async () => {
