@@ -103,5 +103,5 @@ async function classify(texts: readonly string[], encoder: Encoder, labels: read
     done += units
     onProgress?.(done, total)
   }
-  return texts.map((_, index) => (strategy === 'none' ? mergeTokens(tokens[index]!) : mergeGroups(groups[index]!)))
+  return texts.map((text, index) => (strategy === 'none' ? mergeTokens(tokens[index]!) : mergeGroups(text, groups[index]!)))
 }

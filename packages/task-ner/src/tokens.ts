@@ -1,4 +1,5 @@
 import type { Encoding, Tokenizer } from '@tenon/core'
+import { codePoints } from './code-points.js'
 
 /** A token of the text, and how likely each label is. */
 export interface Token {
@@ -40,8 +41,6 @@ export function tokensOf(text: string, { ids, tokens, offsets, specialTokensMask
       }
     })
 }
-
-const codePoints = (text: string) => [...text].length
 
 function softmax(logits: Float32Array): number[] {
   const highest = logits.reduce((most, logit) => Math.max(most, logit), -Infinity) // so that nothing overflows

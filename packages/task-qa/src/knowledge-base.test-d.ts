@@ -1,5 +1,5 @@
 import { createRuntime, type Embedder, type Task } from '@tenon/core'
-import { knowledgeBase, type Answer, type KnowledgeBase } from './index.js'
+import { fileStore, knowledgeBase, type Answer, type KnowledgeBase } from './index.js'
 
 declare const embedding: Task<'embedding', object, Embedder>
 declare const answer: Answer
@@ -17,3 +17,16 @@ export const found: string = answer.found ? answer.answer : (answer.alternatives
 
 // @ts-expect-error paths and documents are not mixed
 await ask.add(['a.md', { source: 'b', text: 'c' }])
+
+await ask('?', { filter: { lang: 'en', year: { gte: 2020 }, team: { in: ['ops', 'web'] }, day: { lt: '2024-06' } } })
+await ask.add('a.md', { metadata: { lang: 'en', year: 2024, draft: false } })
+await runtime.task('knowledge-base', { model: 'a', store: fileStore('./kb') })
+
+// @ts-expect-error bounds of two types
+await ask.search('?', { filter: { year: { gte: 2020, lt: '2024' } } })
+// @ts-expect-error an operator that does not exist
+await ask.search('?', { filter: { year: { from: 2020 } } })
+// @ts-expect-error metadata are flat
+await ask.add('a.md', { metadata: { author: { name: 'x' } } })
+// @ts-expect-error a path is no store
+await runtime.task('knowledge-base', { model: 'a', store: './kb' })
