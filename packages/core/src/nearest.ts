@@ -20,9 +20,9 @@ export function nearest(name: string, candidates: readonly string[]): string | u
   return best !== undefined && best.away <= Math.max(1, Math.floor(name.length / 3)) ? best.candidate : undefined
 }
 
-/** The remedy for a name that no plugin brings. */
-export function listing(name: string, available: readonly string[], kind: string): string {
-  const close = nearest(name, available)
+/** The remedy for a name that no plugin brings, which JavaScript callers may have left out. */
+export function listing(name: unknown, available: readonly string[], kind: string): string {
+  const close = typeof name === 'string' ? nearest(name, available) : undefined
   const passed = available.length === 0 ? `no ${kind} plugin was passed` : `passed were: ${available.join(', ')}`
   return close === undefined ? `Add its plugin to createRuntime (${passed})` : `Did you mean '${close}'? (${passed})`
 }

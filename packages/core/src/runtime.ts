@@ -3,6 +3,7 @@ import type { Compressor } from './compressor.js'
 import { BackendUnavailableError } from './errors/backend-unavailable-error.js'
 import { DisposedError } from './errors/disposed-error.js'
 import { InvalidInputError } from './errors/invalid-input-error.js'
+import { checkOptions } from './errors/invalid-option-error.js'
 import { ModelNotFoundError } from './errors/model-not-found-error.js'
 import { NoSuchBackendError } from './errors/no-such-backend-error.js'
 import { NoSuchCompressorError } from './errors/no-such-compressor-error.js'
@@ -75,13 +76,16 @@ export function createRuntime<const P extends Plugins>(options: { readonly plugi
     return creation
   }
 
-  function checkpoint(model: string | URL, { signal }: { readonly signal?: AbortSignal } = {}): Promise<Checkpoint> {
+  function checkpoint(model: string | URL, request: { readonly signal?: AbortSignal } = {}): Promise<Checkpoint> {
     if (disposed) throw new DisposedError({ what: 'runtime' })
+    checkOptions('runtime.checkpoint', request, ['signal'])
+    const { signal } = request
     return openCheckpoint(plugins, referenceOf(model), { emit, signal })
   }
 
   async function create(name: string, request: Request): Promise<Runner & Disposal> {
     if (disposed) throw new DisposedError({ what: 'runtime' })
+    checkOptions(`the task '${String(name)}'`, request, Object.keys(request ?? {})) // which of the rest it knows, the task says itself
     const { model, backend, compress, signal, ...taskOptions } = request as Request & { signal?: AbortSignal }
     throwIfAborted(signal)
     const plugin = plugins.tasks.find((candidate) => candidate.name === name)
@@ -145,8 +149,11 @@ export function createRuntime<const P extends Plugins>(options: { readonly plugi
   return {
     task: task as unknown as Runtime<P>['task'],
     checkpoint: async (model, request) => checkpoint(model, request),
-    build: async (opened, { head, compress }) =>
-      build(plugins, opened, head, compress === undefined ? undefined : choose(plugins.compressors, compress, NoSuchCompressorError)),
+    build: async (opened, request) => {
+      checkOptions('runtime.build', request, ['head', 'compress'])
+      const { head, compress } = request
+      return build(plugins, opened, head, compress === undefined ? undefined : choose(plugins.compressors, compress, NoSuchCompressorError))
+    },
     on(type, listener) {
       const entry = { type, listener }
       listeners.add(entry)
@@ -179,7 +186,7 @@ async function timed<T>(emit: Emit, name: string, work: () => Promise<T>): Promi
 function referenceOf(model: unknown): string {
   if (model instanceof URL) return model.href
   if (typeof model === 'string' && model !== '') return model
-  throw new InvalidInputError({ what: "the option 'model'", problem: `is ${model === '' ? 'empty' : typeof model}`, remedy: 'pass a folder, a package name or a file: URL' })
+  throw new InvalidInputError({ what: "the option 'model'", problem: `is ${model === '' ? 'empty' : model === null ? 'null' : typeof model}`, remedy: 'pass a folder, a package name or a file: URL' })
 }
 
 async function openCheckpoint(plugins: PluginTable, reference: string, working: Working): Promise<Checkpoint> {
@@ -194,7 +201,8 @@ async function openCheckpoint(plugins: PluginTable, reference: string, working: 
 }
 
 async function build(plugins: PluginTable, checkpoint: Checkpoint, head: string, compressor: Chosen<Compressor> | undefined): Promise<OpenedModel> {
-  const modelType = checkpoint.config.model_type
+  const modelType = (checkpoint as Checkpoint | undefined)?.config?.model_type
+  if (typeof modelType !== 'string') throw new InvalidInputError({ what: 'the checkpoint', problem: 'is none', remedy: 'pass what runtime.checkpoint gives' })
   const family = plugins.models.find((model) => model.name === modelType)
   if (family === undefined) throw new NoSuchFamilyError({ reference: checkpoint.reference, modelType, available: plugins.models.map((model) => model.name) })
   const built = await family.build(checkpoint, { head })
@@ -236,7 +244,7 @@ async function firstAvailable(backends: readonly Backend[]): Promise<Backend> {
 }
 
 function choose<T extends { readonly name: string }>(plugins: readonly T[], choice: Choice, NoSuch: new (fields: { name: string; available: readonly string[] }) => Error): Chosen<T> {
-  const { name, ...options } = typeof choice === 'string' ? { name: choice } : choice
+  const { name, ...options } = typeof choice === 'object' && choice !== null ? choice : { name: choice }
   const plugin = plugins.find((candidate) => candidate.name === name)
   if (plugin === undefined) throw new NoSuch({ name, available: plugins.map((candidate) => candidate.name) })
   return { plugin, options }

@@ -98,4 +98,17 @@ describe('checkOptions', () => {
     expect(() => checkOptions('onnx()', { anything: 1 }, [])).toThrow('Known are: none')
     expect(() => checkOptions('onnx()', { anything: 1 }, [])).toThrow(core.InvalidOptionError)
   })
+
+  it('tells what signal and onProgress are, where they are known', () => {
+    checkOptions('a call', { signal: new AbortController().signal, onProgress: () => undefined }, ['signal', 'onProgress'])
+    checkOptions('a call', { signal: undefined, onProgress: undefined }, ['signal', 'onProgress'])
+    for (const signal of [null, {}, 'x', new AbortController()]) expect(() => checkOptions('a call', { signal }, ['signal'])).toThrow("The option 'signal' of a call is no AbortSignal. Pass the signal of an AbortController.")
+    for (const onProgress of [null, {}, 'x', true]) expect(() => checkOptions('a call', { onProgress }, ['onProgress'])).toThrow("The option 'onProgress' of a call is no function")
+    expect(() => checkOptions('a call', { signal: {} }, ['onProgress'])).toThrow("'signal' of a call is unknown")
+  })
+
+  it('refuses what is no object', () => {
+    for (const [options, are] of [[null, 'null'], ['fast', 'a string'], [5, 'a number']] as const) expect(() => checkOptions('a call', options as never, [])).toThrow(`The options of a call are ${are}. Pass an object`)
+    expect(() => checkOptions('a call', null as never, [])).toThrow(core.InvalidInputError)
+  })
 })

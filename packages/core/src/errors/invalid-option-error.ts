@@ -1,4 +1,5 @@
 import { nearest } from '../nearest.js'
+import { InvalidInputError } from './invalid-input-error.js'
 import { TenonError } from './tenon-error.js'
 
 /** An option is unknown, or its value is out of range. */
@@ -11,13 +12,25 @@ export class InvalidOptionError extends TenonError {
   }
 }
 
+/** What an option is, where many take it. */
+const usual: Readonly<Record<string, { is(value: unknown): boolean; readonly problem: string; readonly remedy: string }>> = {
+  signal: { is: (value) => typeof value === 'object' && value !== null && 'aborted' in value && 'addEventListener' in value, problem: 'is no AbortSignal', remedy: 'Pass the signal of an AbortController' },
+  onProgress: { is: (value) => typeof value === 'function', problem: 'is no function', remedy: 'Pass (done, total) => …' },
+}
+
 /**
- * Checks that an options object has known keys only, since JavaScript callers have no type checker to tell them.
+ * Checks that options are an object with known keys only, since JavaScript callers have no type checker to tell them; and of
+ * `signal` and `onProgress`, which many take, that they are what their names say.
  * @throws InvalidOptionError
+ * @throws InvalidInputError where the options are no object.
  */
 export function checkOptions(where: string, options: object, known: readonly string[]): void {
-  for (const option of Object.keys(options)) {
-    if (known.includes(option)) continue
+  if (typeof options !== 'object' || options === null) throw new InvalidInputError({ what: `the options of ${where}`, problem: `are ${options === null ? 'null' : `a ${typeof options}`}`, remedy: 'pass an object, or leave them out' })
+  for (const [option, value] of Object.entries(options)) {
+    if (known.includes(option)) {
+      if (value !== undefined && Object.hasOwn(usual, option) && !usual[option]!.is(value)) throw new InvalidOptionError({ where, option, ...usual[option]! })
+      continue
+    }
     const close = nearest(option, known)
     throw new InvalidOptionError({
       where,
