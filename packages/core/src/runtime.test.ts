@@ -182,6 +182,30 @@ describe('what was not passed', () => {
     await expect(task('echo')).rejects.toThrow(InvalidInputError)
   })
 
+  it.each<[string, unknown, unknown, string]>([
+    ['a request that is null', 'echo', null, 'TENON_INVALID_INPUT'],
+    ['a request that is text', 'echo', 'm', 'TENON_INVALID_INPUT'],
+    ['a task without a name', undefined, request(), 'TENON_NO_SUCH_TASK'],
+    ['a task of another type', Symbol('echo'), request(), 'TENON_NO_SUCH_TASK'],
+    ['a backend of null', 'echo', { model: 'm', backend: null }, 'TENON_NO_SUCH_BACKEND'],
+    ['a backend without a name', 'echo', { model: 'm', backend: { devices: [] } }, 'TENON_NO_SUCH_BACKEND'],
+    ['a compressor of null', 'echo', { model: 'm', compress: null }, 'TENON_NO_SUCH_COMPRESSOR'],
+    ['a signal that is none', 'echo', { model: 'm', signal: 'stop' }, 'TENON_INVALID_OPTION'],
+  ])('is a coded error where JavaScript lets it through: %s', async (_, name, options, code) => {
+    const task = runtime.task as unknown as (name: unknown, options: unknown) => Promise<unknown>
+    await expect(task(name, options)).rejects.toMatchObject({ code })
+    expect(make.live.size).toBe(0)
+  })
+
+  it('is a coded error where what is built is no checkpoint, or nothing is said of the head', async () => {
+    const build = runtime.build as unknown as (checkpoint: unknown, options?: unknown) => Promise<unknown>
+    for (const checkpoint of [undefined, null, {}, { config: {} }]) await expect(build(checkpoint, { head: 'base' })).rejects.toThrow('The checkpoint is none. Pass what runtime.checkpoint gives')
+    await using checkpoint = await runtime.checkpoint('m')
+    await expect(build(checkpoint)).rejects.toThrow('The options of runtime.build are undefined')
+    await expect(build(checkpoint, {})).rejects.toThrow(NoSuchHeadError)
+    await expect(build(checkpoint, { hed: 'base' })).rejects.toThrow("Did you mean 'head'?")
+  })
+
   it('is a coded error for a family, and its checkpoint is closed', async () => {
     const other = fakes()
     const error = await failure(untyped(other.source('files', { modelType: 'bart' }), other.model, other.task('echo')).task('echo', request()))
@@ -200,6 +224,16 @@ describe('sources', () => {
     await runtime.task('echo', { model: 'm' })
     expect(asked).toHaveBeenCalledExactlyOnceWith('m')
     expect(make.log[0]).toBe('second m')
+  })
+
+  it('that had it not are told of where a later one fails', async () => {
+    const make = fakes()
+    const broken: Source<'hub'> = { kind: 'source', version: 'v1', name: 'hub', open: async () => Promise.reject(new Error('no network')) }
+    const runtime = createRuntime({ plugins: [make.source('files', { knows: () => false }), broken] })
+    const notices: string[] = []
+    runtime.on('notice', ({ message }) => notices.push(message))
+    await expect(runtime.checkpoint('m')).rejects.toThrow('no network')
+    expect(notices).toEqual(['files: no m here'])
   })
 
   it('are all named where none has it', async () => {

@@ -25,7 +25,7 @@ const usual: Readonly<Record<string, { is(value: unknown): boolean; readonly pro
  * @throws InvalidInputError where the options are no object.
  */
 export function checkOptions(where: string, options: object, known: readonly string[]): void {
-  if (typeof options !== 'object' || options === null) throw new InvalidInputError({ what: `the options of ${where}`, problem: `are ${options === null ? 'null' : `a ${typeof options}`}`, remedy: 'pass an object, or leave them out' })
+  if (typeof options !== 'object' || options === null) throw new InvalidInputError({ what: `the options of ${where}`, problem: `are ${options === null || options === undefined ? String(options) : `a ${typeof options}`}`, remedy: 'pass an object, or leave them out' })
   for (const [option, value] of Object.entries(options)) {
     if (known.includes(option)) {
       if (value !== undefined && Object.hasOwn(usual, option) && !usual[option]!.is(value)) throw new InvalidOptionError({ where, option, ...usual[option]! })
