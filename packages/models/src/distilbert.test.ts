@@ -59,6 +59,6 @@ describe('a DistilBERT that is not what its config says', () => {
   })
 
   it('is refused for an activation that nobody knows', async () => {
-    await expect(build(altered(await opened('base'), { activation: 'gelu_typo' }))).rejects.toThrow("config.json names the activation 'gelu_typo'. Known are: gelu, gelu_new")
+    await expect(build(altered(await opened('base'), { activation: 'gelu_typo' }))).rejects.toThrow("config.json names the activation 'gelu_typo'. Known are: ")
   })
 })
