@@ -1,7 +1,6 @@
 // Draws docs/packages.svg from the packages' manifests: their layers, and what each is for.
-//   node tools/packages-figure.mjs
+//   node tools/packages-figure.mjs [--print]
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 
 const root = new URL('..', import.meta.url)
 
@@ -46,7 +45,7 @@ function rows() {
   })
 }
 
-export function figure() {
+function figure() {
   const all = rows()
   const height = all.length * ROW + 48
   const bands = []
@@ -87,4 +86,5 @@ export function figure() {
 `
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(new URL('docs/packages.svg', root), figure())
+if (process.argv[2] === '--print') process.stdout.write(figure())
+else writeFileSync(new URL('docs/packages.svg', root), figure())
