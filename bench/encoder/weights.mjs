@@ -8,7 +8,7 @@ import { random } from '../statistics.mjs'
  * @returns {Promise<Map<string, import('@tenon/core').Constant>>} by parameter path.
  */
 export async function ditheredWeights(checkpoint) {
-  const { constants } = await readOnnx(checkpoint.path('onnx/model_quantized.onnx'))
+  const { constants } = await readOnnx(await checkpoint.path('onnx/model_quantized.onnx'))
   const weights = new Map()
   let seed = 0
   for (const [name, constant] of constants) {

@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import { InvalidFileError } from '@tenon/core'
+import { isLfsPointer, lfsPointer } from './lfs-pointer.js'
 
 /** Largest text file read whole. The largest tokenizer.json published today, for 262,144 entries, has 33 MB. */
 const textLimit = 256 * 2 ** 20
@@ -35,6 +36,7 @@ export function parseJson(path: string, text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (cause) {
+    if (isLfsPointer(text)) throw lfsPointer(path)
     throw new InvalidFileError({ path, problem: `is not valid JSON (${(cause as Error).message})`, cause })
   }
 }

@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { InvalidFileError, MissingFileError, throwIfAborted, type Constant } from '@tenon/core'
+import { isLfsPointer, lfsPointer } from './lfs-pointer.js'
 import { isAbsent } from './read-text.js'
 import { headerLimit, parseSafetensorsHeader } from './safetensors-header.js'
 import { sharedFile } from './shared-file.js'
@@ -59,6 +60,7 @@ export async function openSafetensors(
     if (stats.size < prefixLength)
       throw fail(`has ${stats.size} bytes, expected at least the ${prefixLength} of its header length`)
     const prefix = await readExactly(0, prefixLength)
+    if (isLfsPointer(prefix)) throw lfsPointer(absolute)
     const headerLength = new DataView(prefix.buffer).getBigUint64(0, true)
     if (headerLength > BigInt(headerLimit))
       throw fail(`claims a header of ${headerLength} bytes, expected at most ${headerLimit}`)

@@ -182,6 +182,17 @@ describe('the options', () => {
     expect(error).toMatchObject({ option })
   })
 
+  it.each<[object, string]>([
+    [{ onprogress: () => undefined }, 'onprogress'],
+    [{ prompt: 'query: ' }, 'prompt'],
+    [{ onProgress: true }, 'onProgress'],
+    [{ signal: 'stop' }, 'signal'],
+  ])('of a call are refused: %j', async (options, option) => {
+    const error = await (await embedder(await modelFolder('mean/new')))('the river', options).catch((thrown: unknown) => thrown)
+    expect(error).toBeInstanceOf(InvalidOptionError)
+    expect(error).toMatchObject({ option })
+  })
+
   it('may read less than the model can', async () => {
     const model = await modelFolder('mean/new')
     const [short, long] = [await embedder(model, { maxLength: 5 }), await embedder(model)]

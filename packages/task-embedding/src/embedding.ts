@@ -43,6 +43,7 @@ async function create(context: TaskContext, options: EmbeddingOptions): Promise<
   const dimensions = dimensionsOf(encoder)
   const embedAll = (texts: readonly string[], call: EmbedOptions) => encoder.rows(texts.map(prepare), SENTENCE_EMBEDDING, call)
   const embedder = async (input: string | readonly string[], call: EmbedOptions = {}) => {
+    checkOptions(`a call of ${WHERE}`, call, ['signal', 'onProgress'])
     if (typeof input === 'string') return (await embedAll([input], call))[0]!
     checkTexts(input)
     return embedAll(input, call)

@@ -1,4 +1,5 @@
 import { InvalidOptionError, type Checkpoint, type Encoding, type Graph, type OpenedModel, type RunOptions, type TaskContext, type TextOrPair, type Tokenizer } from '@tenon/core'
+import { checkIds, paddingId } from './check-ids.js'
 import { checkEncoderInputs, runEncoder, type EncoderRun, type Feed } from './run-encoder.js'
 import { encodeTexts, rowsOf, type EncodedTexts, type EncodeTextsOptions, type RunTextsOptions } from './run-texts.js'
 
@@ -17,7 +18,10 @@ export interface Encoder {
   readonly tokenizer: Tokenizer
   /** Tokens read of each text, special tokens included. */
   readonly maxLength: number
-  /** Runs what the tokenizer made, texts of like length together. */
+  /**
+   * Runs what the tokenizer made, texts of like length together.
+   * @throws InvalidFileError for a token that the weights have no row for.
+   */
   run(encodings: readonly Encoding[], options?: RunOptions): AsyncGenerator<EncoderRun>
   /** Tokenises texts or pairs some at a time, and tells by a notice `TENON_TEXT_CUT` how many were cut. */
   encode(texts: readonly TextOrPair[], options?: EncodeTextsOptions): AsyncGenerator<EncodedTexts>
@@ -61,9 +65,14 @@ export async function openEncoder(
   if (asked !== undefined && asked > limit) {
     throw new InvalidOptionError({ where, option: 'maxLength', problem: `is ${asked}, and the model reads ${limit} tokens`, remedy: 'Split long texts instead' })
   }
-  const pad = (tokenizer.special.pad === undefined ? undefined : tokenizer.idOf(tokenizer.special.pad)) ?? Number(checkpoint.config['pad_token_id'] ?? 0)
+  // The families hold vocab_size against the weights; what an exported graph was made from, its config may not say.
+  const known = { reference: checkpoint.reference, vocabulary: checkpoint.constants.size > 0 ? Number(checkpoint.config['vocab_size'] ?? Infinity) : Infinity }
+  const pad = paddingId([tokenizer.special.pad === undefined ? undefined : tokenizer.idOf(tokenizer.special.pad), checkpoint.config['pad_token_id']], known)
   const texts = { tokenizer, maxLength: asked ?? (Number.isFinite(limit) ? limit : LONGEST_WHERE_NOTHING_SAYS), emit: context.emit }
-  const run: Encoder['run'] = (encodings, call = {}) => runEncoder(executable, encodings, { ...call, pad, batchTokens, feeds })
+  const run: Encoder['run'] = (encodings, call = {}) => {
+    checkIds(encodings, known)
+    return runEncoder(executable, encodings, { ...call, pad, batchTokens, feeds })
+  }
   return {
     checkpoint,
     graph,

@@ -56,6 +56,15 @@ describe('texts that are run', () => {
     expect(batches).toEqual([])
   })
 
+  it('are let go of at once where it is aborted while they are tokenised, which nobody can stop', async () => {
+    const { context } = lengths(20)
+    const controller = new AbortController()
+    const stuck = { ...context, tokenizer: { encodeBatch: () => new Promise<never>(() => undefined) } as unknown as Tokenizer }
+    const rows = rowsOf(['1'], 'y', run, stuck, { signal: controller.signal })
+    setTimeout(() => controller.abort('enough'), 1)
+    await expect(rows).rejects.toMatchObject({ code: 'TENON_ABORTED', cause: 'enough' })
+  })
+
   it('end between batches where it is aborted meanwhile', async () => {
     const { context, batches } = lengths(20)
     const controller = new AbortController()

@@ -1,4 +1,5 @@
 import { throwIfAborted, type Emit, type EncodeOptions, type Encoding, type RunOptions, type TextOrPair, type Tokenizer } from '@tenon/core'
+import { orAborted } from './or-aborted.js'
 import type { EncoderRun } from './run-encoder.js'
 
 /** Texts tokenised at a time: bounds the memory of encodings, and is far more than a batch. */
@@ -31,14 +32,14 @@ export interface TextsContext {
 /**
  * Tokenises texts or pairs, some at a time. What is longer than the model reads is cut; after the last of them a notice
  * `TENON_TEXT_CUT` tells how many were.
- * @throws AbortedError, InvalidInputError for what the tokenizer refuses.
+ * @throws AbortedError at once, even while long texts are tokenised; InvalidInputError for what the tokenizer refuses.
  */
 export async function* encodeTexts(texts: readonly TextOrPair[], { tokenizer, maxLength, emit }: TextsContext, { signal, truncate = 'longest-first', what = 'texts' }: EncodeTextsOptions): AsyncGenerator<EncodedTexts> {
   throwIfAborted(signal) // for no texts, too
   let cut = 0
   for (let first = 0; first < texts.length; first += CHUNK) {
     throwIfAborted(signal)
-    const encodings = await tokenizer.encodeBatch(texts.slice(first, first + CHUNK), { maxLength, truncate })
+    const encodings = await orAborted(tokenizer.encodeBatch(texts.slice(first, first + CHUNK), { maxLength, truncate }), signal)
     cut += encodings.filter(({ overflowing }) => overflowing.length > 0).length
     yield { first, encodings }
   }

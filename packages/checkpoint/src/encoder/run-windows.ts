@@ -1,5 +1,6 @@
-import { AbortedError, throwIfAborted, type Encoding } from '@tenon/core'
+import { throwIfAborted, type Encoding } from '@tenon/core'
 import type { Encoder } from './open-encoder.js'
+import { orAborted } from './or-aborted.js'
 
 /** Inputs tokenised at a time, as a number and in UTF-16 units, and windows run at a time: bound the memory of encodings. */
 const MOST = { inputs: 64, units: 2 ** 18, windows: 64 }
@@ -40,17 +41,6 @@ function* stretches(lengths: readonly number[]): Generator<readonly [number, num
     for (let units = 0; to < lengths.length && to - from < MOST.inputs && (to === from || units + lengths[to]! <= MOST.units); to++) units += lengths[to]!
     yield [from, to]
   }
-}
-
-/** Work that nobody can stop, let go of when the signal is aborted: its end is not waited for. */
-function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return work
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(new AbortedError(signal.reason))
-    if (signal.aborted) abort()
-    signal.addEventListener('abort', abort, { once: true })
-    void work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
-  })
 }
 
 /** A window, and for each output asked for, what it holds for the window's tokens: [tokens, …], without padding. */
