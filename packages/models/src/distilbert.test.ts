@@ -27,7 +27,7 @@ describe('the graph of a DistilBERT', () => {
     expect(family.maxLength!(await opened('base'))).toBe(24)
   })
 
-  it('takes sinusoidal positions from the checkpoint, as any others', async () => {
+  it('takes sinusoidal positions from the checkpoint, where they are stored like learned ones', async () => {
     const checkpoint = await opened('base')
     const [learned, sinusoidal] = [await build(checkpoint), await build(altered(checkpoint, { sinusoidal_pos_embds: true }))]
     expect(traits(sinusoidal)).toEqual(traits(learned))

@@ -42,7 +42,7 @@ interface DistilBertConfig {
   readonly labels: number
 }
 
-/** `sinusoidal_pos_embds` says how the positions began: they are stored as any others. */
+/** `sinusoidal_pos_embds` says how the positions began: they are stored like learned ones. */
 function config(checkpoint: Checkpoint): DistilBertConfig {
   return {
     vocabulary: sizeIn(checkpoint, 'vocab_size'),
