@@ -193,13 +193,15 @@ async function openCheckpoint(plugins: PluginTable, reference: string, working: 
   const looked: { source: string; reason: string }[] = []
   for (const source of plugins.sources) {
     throwIfAborted(working.signal)
-    const found = await source.open(reference, contextOf(working)).catch((error: unknown) => {
+    try {
+      const found = await source.open(reference, contextOf(working))
+      if (!('notFound' in found)) return found
+      looked.push({ source: source.name, reason: found.notFound })
+    } catch (error) {
       // A folder that is misspelt is asked for on the hub: whoever hears of a network should hear of the folder too.
-      for (const { source, reason } of looked) working.emit({ type: 'notice', code: 'TENON_NOT_FOUND_HERE', message: `${source}: ${reason}` })
+      for (const { source: name, reason } of looked) working.emit({ type: 'notice', code: 'TENON_NOT_FOUND_HERE', message: `${name}: ${reason}` })
       throw error
-    })
-    if (!('notFound' in found)) return found
-    looked.push({ source: source.name, reason: found.notFound })
+    }
   }
   throw new ModelNotFoundError({ reference, looked })
 }
