@@ -25,6 +25,16 @@ export async function wrongCases(graph: Graph, of: Fixture): Promise<readonly st
   return wrong
 }
 
+/** How far the states of the second text of the case `padded`, seven tokens of 32 numbers, are from PyTorch's in its batch when it is run alone. */
+export async function awayAlone(graph: Graph, of: Fixture): Promise<number> {
+  const { feeds, outputs } = (await casesOf(of)).find(({ name }) => name === 'padded')!
+  const [, width] = feeds['input_ids']!.shape as readonly [number, number]
+  const alone = Object.fromEntries(Object.entries(feeds).map(([name, feed]) => [name, { ...feed, shape: [1, 7], values: (feed.values as BigInt64Array).slice(width, width + 7) }]))
+  const { last_hidden_state: states } = await run(await compile(backend, graph), alone)
+  const padded = outputs['last_hidden_state']!.data.slice(width * 32, (width + 7) * 32)
+  return apart({ states: { shape: [], data: states!.data } }, { states: { shape: [], data: padded } })
+}
+
 /** Declares the tests that every family passes: each fixture is what PyTorch computes, built, lowered, and exported and read again. */
 export function describeFamily(family: Model, fixtures: readonly Fixture[]): void {
   const build = async (folder: string, head: string): Promise<Graph> => verify((await family.build(await open(folder), { head }))['model']!)
