@@ -23,13 +23,15 @@ export interface Binding {
 export interface SessionSettings {
   readonly inputs: readonly string[]
   readonly outputs: readonly string[]
+  /** For each output, which input's feed it is written into, where the graph updates one. */
+  readonly updates: readonly (number | undefined)[]
   readonly device: DeviceSettings
   readonly prepack: boolean
 }
 
-/** A model that the library has loaded. Later, persistent buffers bind here: a second way to run beside `run`. */
+/** A model that the library has loaded. */
 export interface Session {
-  /** Feeds in the order of the inputs, and tensors in the order of the outputs. Rejects only when no native work reads the feeds any more. */
+  /** Feeds in the order of the inputs, and tensors in the order of the outputs, without those that update a feed. Rejects only when no native work reads the feeds any more. */
   run(feeds: readonly HostTensor[], signal?: AbortSignal): Promise<Tensor[]>
   /** Called once no run is under way. */
   close(): Promise<void>

@@ -2,7 +2,9 @@ import { mkdtemp, readdir, rm, symlink, truncate, writeFile } from 'node:fs/prom
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { bytesOf, DisposedError, inlineConstant, lazyConstant, tensor, type Backend, type Constant, type Executable, type NumericType, type TenonEvent } from '@tenon/core'
+import { bytesOf, DisposedError, inlineConstant, lazyConstant, tensor, type Backend, type Constant, type Executable, type NumericType, type TenonEvent, type Tensor } from '@tenon/core'
+import { GraphBuilder, scalar, verify } from '@tenon/graph'
+import { Add, Div, Mul } from '@tenon/graph/ops'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { onnx, type OnnxOptions } from './index.js'
@@ -33,6 +35,64 @@ describe.each(['native', 'worker'] as const)('the %s binding', (binding) => {
     const forbidden = () => Promise.reject(new Error('mapped weights are not fetched'))
     return { dtype: 'float32', shape, byteLength: values.byteLength, file: { path, offset }, bytes: forbidden }
   }
+
+  describe('updates', () => {
+    /** total ← total + x, and what it was before. */
+    const summing = () => {
+      const builder = new GraphBuilder('summing')
+      const [total, x] = [builder.input('total', 'float32', ['n']), builder.input('x', 'float32', ['n'])]
+      const before = Mul(total, scalar(total, 10))
+      builder.output('total.next', Add(total, Mul(x, Add(Div(before, before), scalar(x, 0)))), total)
+      builder.output('before', before)
+      return verify(builder.build())
+    }
+
+    it('are written into their feeds, and only the others are returned', async () => {
+      await using executable = await compile(summing())
+      expect(executable.outputs.map(({ name }) => name)).toEqual(['before'])
+      const total = floats(1, 2)
+      for (const expected of [[10, 20], [20, 40], [30, 60]]) {
+        const { before, ...others } = await executable.run({ total, x: floats(1, 2) })
+        expect(Array.from((await before!.data()) as Float32Array)).toEqual(expected)
+        expect(others).toEqual({})
+      }
+      expect(Array.from(total.values)).toEqual([4, 8])
+    })
+
+    it('go into placed tensors, and leave alone what was placed', async () => {
+      await using executable = await compile(summing())
+      const start = floats(1, 2)
+      using total = await executable.place(start)
+      await executable.run({ total, x: floats(1, 1) })
+      await executable.run({ total, x: floats(1, 1) })
+      expect(Array.from((await total.data()) as Float32Array)).toEqual([3, 4])
+      expect(Array.from(start.values)).toEqual([1, 2])
+    })
+
+    it('go into what another run returned', async () => {
+      await using doubled = await compile(doubling)
+      await using executable = await compile(summing())
+      const { y: total } = await doubled.run({ x: floats(1, 2) })
+      await executable.run({ total: total!, x: floats(1, 1) })
+      expect(Array.from((await total!.data()) as Float32Array)).toEqual([3, 5])
+    })
+
+    it('are refused where their feed is fed twice, or cannot be written to', async () => {
+      await using executable = await compile(summing())
+      const total = floats(1, 2)
+      await expect(executable.run({ total, x: total })).rejects.toThrow("its memory is fed as 'x' too")
+      const elsewhere: Tensor<'float32'> = { dtype: 'float32', shape: [2], data: async () => Float32Array.of(1, 2), [Symbol.dispose]() {} }
+      await expect(executable.run({ total: elsewhere, x: floats(1, 2) })).rejects.toThrow('lives on a device of another backend')
+    })
+
+    it('are refused where something could read the old value after they were written', async () => {
+      const builder = new GraphBuilder('late')
+      const [w, x] = [builder.input('w', 'float32', ['n']), builder.input('x', 'float32', ['n'])]
+      builder.output('w.next', Mul(x, x), w)
+      builder.output('y', Mul(w, x))
+      await expect(compile(builder.build())).rejects.toThrow("Mul (which makes 'y') may read 'w' after 'w.next' was written over it")
+    })
+  })
 
   describe('values', () => {
     it.each<[NumericType, Parameters<typeof tensor>[2]]>([

@@ -1,4 +1,5 @@
 import { BackendError, BackendUnavailableError, throwIfAborted, UnsupportedOpError, type Backend, type CompileContext, type Executable, type Graph } from '@tenon/core'
+import { checkUpdates } from '@tenon/graph'
 import { lower } from '@tenon/graph/passes'
 
 import type { Binding } from './binding.js'
@@ -48,8 +49,9 @@ export function onnx(options: OnnxPluginOptions = {}): Backend<'onnx', OnnxOptio
     checkGraph(lowered)
     const model = await prepareModel(lowered, { temporaryFolder: settings.temporaryFolder, signal })
     const names = { inputs: graph.inputs.map(({ name }) => name), outputs: graph.outputs.map(({ name }) => name) }
-    const session = await loaded.open(model, { ...names, device: chosen.device, prepack }, signal)
-    const executable = new OnnxExecutable(graph, session, () => {
+    const updates = updatesOf(graph)
+    const session = await loaded.open(model, { ...names, updates, device: chosen.device, prepack }, signal)
+    const executable = new OnnxExecutable(graph, updates, session, () => {
       executables.delete(executable)
       emit({ type: 'memory', name: `weights of '${graph.name}'`, bytes: 0 })
     })
@@ -73,6 +75,15 @@ export function onnx(options: OnnxPluginOptions = {}): Backend<'onnx', OnnxOptio
       await loaded?.close()
     },
   }
+}
+
+/** For each output, the index of the input it takes the place of. @throws InvalidGraphError where something might read the old value later */
+function updatesOf(graph: Graph): readonly (number | undefined)[] {
+  checkUpdates(graph)
+  return graph.outputs.map(({ name }) => {
+    const updated = graph.updates?.get(name)
+    return updated === undefined ? undefined : graph.inputs.findIndex((input) => input.name === updated)
+  })
 }
 
 /** @throws BackendUnavailableError when the device, or every device, is missing. */

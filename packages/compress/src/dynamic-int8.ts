@@ -1,6 +1,6 @@
 import { bytesOf, checkOptions, inlineConstant, InvalidOptionError, lazyConstant, type Compressor, type Constant, type Graph, type Pass } from '@tenon/core'
-import { integers, rewrite, scalar, type GraphBuilder, type OpTable, type Value } from '@tenon/graph'
-import { Abs, Add, Cast, Div, DynamicQuantizeLinear, Gather, MatMulIntegerToFloat, Max, Mul, ReduceMax, standardOps, Unsqueeze } from '@tenon/graph/ops'
+import { integers, rewrite, scalar, type GraphBuilder, type Value } from '@tenon/graph'
+import { Abs, Add, Cast, Div, DynamicQuantizeLinear, Gather, MatMulIntegerToFloat, Max, Mul, ReduceMax, Unsqueeze } from '@tenon/graph/ops'
 import { linearLayer } from './linear-layers.js'
 import { quantizeChannels, SMALLEST_NORMAL, type ChannelLayout } from './quantize-channels.js'
 import { destinationOf, floorOf, isAverageOfEvenRows, normOf, smoothingScales, type Reader } from './smooth.js'
@@ -50,12 +50,11 @@ function settingsOf(options: DynamicInt8Options) {
  * Linear layers and embedding tables over constant float32 weights become 8-bit: weights signed and symmetric
  * with a scale per output channel, computed when a backend asks for them; activations unsigned, per run.
  * A quarter of the size. Matrix products of two activations, as in attention, are left alone.
- * @param ops Operators of the graph; pass your own table where it has operators of your own.
  * @throws InvalidOptionError
  * @example
  * await writeOnnx(quantizeDynamically().apply(model), 'model/onnx/model_quantized.onnx')
  */
-export function quantizeDynamically(options: DynamicInt8Options = {}, ops: OpTable = standardOps): Pass {
+export function quantizeDynamically(options: DynamicInt8Options = {}): Pass {
   const settings = settingsOf(options)
   const worthwhile = (constant: Constant | undefined): constant is Constant =>
     constant?.dtype === 'float32' && constant.shape.length === 2 && constant.shape[0]! * constant.shape[1]! >= settings.smallest
@@ -66,7 +65,7 @@ export function quantizeDynamically(options: DynamicInt8Options = {}, ops: OpTab
       const readers = readersOf(graph, worthwhile)
       const weights = weightQuantizer()
       const activations = activationQuantizer(settings, graph, readers)
-      return rewrite(graph, ops, ({ node, inputs, builder }) => {
+      return rewrite(graph, ({ node, inputs, builder }) => {
         const linear = linearLayer(node)
         if (linear !== undefined) {
           const [x, weight, bias] = inputs as [Value, Value, Value | undefined]

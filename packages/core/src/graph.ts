@@ -35,6 +35,11 @@ export interface Node<Op extends string = string> {
   readonly attributes: Op extends keyof OpAttributes ? Readonly<OpAttributes[Op]> : Readonly<Record<string, Attribute>>
 }
 
+/** The definition of an operator: what `defineOp` of `@tenon/graph` makes. */
+export interface Operator<Op extends string = string> {
+  readonly op: Op
+}
+
 /**
  * A computation with ONNX semantics: the only language between the packages. Plain frozen data; nodes stand in an
  * order in which they can run; each value has one maker.
@@ -45,4 +50,11 @@ export interface Graph {
   readonly outputs: readonly ValueInfo[]
   readonly nodes: readonly Node[]
   readonly constants: ReadonlyMap<string, Constant>
+  /** The definitions of operators that are nobody's standard, by name: a graph brings them along, as an ONNX model brings its functions. */
+  readonly operators?: ReadonlyMap<string, Operator>
+  /**
+   * Outputs that take the place of an input, by the output's name: parameters that a training step moves, a cache that grows.
+   * A run writes them into the input's feed. `verify` sees to it that nothing reads the old value later.
+   */
+  readonly updates?: ReadonlyMap<string, string>
 }

@@ -5,7 +5,7 @@ export { inlineConstant, lazyConstant, type Constant, type FileRange } from './c
 export { allocate, byteLength, bytesOf, elementCount, viewAs } from './data-type.js'
 export type { ArrayOf, DataType, NumericType, TypedArray } from './data-type.js'
 export type { Emit, MemoryEvent, NoticeEvent, ProgressEvent, TenonEvent, TimingEvent } from './events.js'
-export type { Attribute, Dimension, Graph, Node, OpAttributes, ValueInfo } from './graph.js'
+export type { Attribute, Dimension, Graph, Node, OpAttributes, Operator, ValueInfo } from './graph.js'
 export type { BuildOptions, Graphs, Model } from './model.js'
 export { nearest } from './nearest.js'
 export type { Pass } from './pass.js'

@@ -34,7 +34,7 @@ function fakes() {
     kind: 'backend', version: 'v1', name,
     probe: async () => probe,
     supports: () => true,
-    compile: async (compiled, options) => ({ ...hold(`${name} ${compiled.name} ${JSON.stringify(options)}`), inputs: [], outputs: [], run: async () => ({}) }),
+    compile: async (compiled, options) => ({ ...hold(`${name} ${compiled.name} ${JSON.stringify(options)}`), inputs: [], outputs: [], run: async () => ({}), place: async (placed) => placed }),
     dispose: async () => void log.push(`dispose ${name}`),
   })
   const model: Model<'bert'> = {

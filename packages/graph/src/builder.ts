@@ -3,10 +3,12 @@ import { checkCall, inferCall } from './call.js'
 import { canonical } from './dimension.js'
 import { elementsOf } from './elements.js'
 import { Value, type Emitter, type OpDefinition, type ValueType } from './op.js'
+import { standardOps } from './ops/index.js'
 import { refuseMixedSizes } from './shapes.js'
 
 interface PendingNode {
   readonly op: string
+  readonly definition: OpDefinition
   readonly inputs: readonly (Value | undefined)[]
   readonly outputs: readonly Value[]
   readonly attributes: Readonly<Record<string, Attribute>>
@@ -26,6 +28,7 @@ export class GraphBuilder implements Emitter {
   readonly #producers = new Map<Value, PendingNode>()
   readonly #inputs: Value[] = []
   readonly #outputs = new Map<string, Value>()
+  readonly #updates = new Map<string, Value>()
   readonly #constants = new Map<Value, Constant>()
   readonly #literals = new Map<string, Value>()
   readonly #used = new Set<string>()
@@ -88,18 +91,19 @@ export class GraphBuilder implements Emitter {
       if (type === undefined) throw new InvalidGraphError({ graph: this.name, problem: `${definition.op} has no output ${index}` })
       return new Value(this, name === '' ? '' : name === undefined ? this.#fresh(definition.op.split('::').at(-1)!) : this.#claim(name), type)
     })
-    const node: PendingNode = { op: definition.op, inputs: trimmed, outputs: values, attributes }
+    const node: PendingNode = { op: definition.op, definition, inputs: trimmed, outputs: values, attributes }
     this.#nodes.push(node)
     for (const value of values) this.#producers.set(value, node)
     return values
   }
 
-  /** Makes a value an output of the graph, under this name. */
-  output(name: string, value: Value): void {
+  /** Makes a value an output of the graph, under this name; with `updates`, one that takes the place of that input. */
+  output(name: string, value: Value, updates?: Value): void {
     this.#own(value)
     if (name === '') throw new InvalidGraphError({ graph: this.name, problem: 'an output has an empty name' })
     if (this.#outputs.has(name)) throw new InvalidGraphError({ graph: this.name, problem: `two outputs are named '${name}'` })
     this.#outputs.set(name, value)
+    if (updates !== undefined) this.#updates.set(name, updates)
   }
 
   /** Freezes what the outputs depend on; what nothing uses is left out. */
@@ -126,12 +130,15 @@ export class GraphBuilder implements Emitter {
       if (nameOf(value) !== name) built.push({ op: 'Identity', inputs: Object.freeze([nameOf(value)]), outputs: Object.freeze([name]), attributes: Object.freeze({}) })
     }
     const info = (name: string, { dtype, shape }: ValueType) => Object.freeze({ name, dtype, shape: Object.freeze([...shape]) })
+    const operators = new Map(nodes.flatMap(({ definition }) => (standardOps.has(definition.op) ? [] : [[definition.op, definition]])))
     return Object.freeze({
       name: this.name,
       inputs: Object.freeze(this.#inputs.map((value) => info(value.name, value))),
       outputs: Object.freeze([...this.#outputs].map(([name, value]) => info(name, value))),
       nodes: Object.freeze(built.map((node) => Object.freeze(node))),
       constants: new Map([...this.#constants].filter(([value]) => needed.has(value)).map(([value, constant]) => [nameOf(value), constant])),
+      ...(operators.size > 0 && { operators }),
+      ...(this.#updates.size > 0 && { updates: new Map(Array.from(this.#updates, ([name, input]) => [name, input.name])) }),
     })
   }
 

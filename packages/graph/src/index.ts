@@ -1,4 +1,5 @@
 export { GraphBuilder } from './builder.js'
+export { checkUpdates } from './check-updates.js'
 export { canonical, difference, exactQuotient, product, quotient, sum, volume } from './dimension.js'
 export { integers, scalar } from './literals.js'
 export { defineOp, Value } from './op.js'

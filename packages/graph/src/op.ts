@@ -75,6 +75,10 @@ export interface OpDefinition<Op extends string = string, S extends readonly str
   readonly attributes: T
   /** Draws random numbers: two equal calls are not one. Default false. */
   readonly random?: boolean
+  /** Inputs in whose memory the first output may be made, where it has their shape: each of its elements is read from them just before it is written. */
+  readonly inPlace?: readonly number[]
+  /** Shows its first input otherwise, and computes nothing: runtimes melt it into the nodes that read it. Default false. */
+  readonly view?: boolean
   /** Types and shapes of the outputs. @throws ShapeMismatchError, TypeMismatchError */
   infer(inputs: Slots<S, ValueType>, attributes: FilledAttributes<T>, context: InferContext): ValueType | readonly ValueType[]
   /** The first output's elements, for constant folding; `undefined` where this case is not worth it. */
@@ -131,7 +135,7 @@ export interface Op<Name extends string = string, S extends readonly string[] = 
   (...call: [...CallArguments<S>, ...AttributeArgument<T>]): Value
 }
 
-type Definition<S extends readonly string[], T extends AttributeTable> = Pick<OpDefinition<string, S, T>, 'infer' | 'evaluate' | 'decompose' | 'gradient' | 'random'> & {
+type Definition<S extends readonly string[], T extends AttributeTable> = Pick<OpDefinition<string, S, T>, 'infer' | 'evaluate' | 'decompose' | 'gradient' | 'random' | 'inPlace' | 'view'> & {
   readonly since: number
   readonly inputs: S
   readonly outputs?: readonly string[]

@@ -1,7 +1,8 @@
 import { InvalidGraphError, type Graph, type Node } from '@tenon/core'
 import { GraphBuilder } from './builder.js'
 import { checkCall } from './call.js'
-import type { OpDefinition, OpTable, Value } from './op.js'
+import type { OpDefinition, Value } from './op.js'
+import { opsOf, UNKNOWN_OP } from './ops-of.js'
 
 /** A node of the graph being rewritten, with its inputs as values of the new one. */
 export interface Visit {
@@ -19,22 +20,23 @@ export type Rule = (visit: Visit) => Value | readonly Value[] | undefined
  * shapes are inferred anew on the way. Returns the same object where the rule changed nothing.
  * @throws InvalidGraphError where the graph names an unknown op or value.
  */
-export function rewrite(graph: Graph, ops: OpTable, rule: Rule): Graph {
-  const { builder, changed } = replay(graph, ops, rule)
+export function rewrite(graph: Graph, rule: Rule): Graph {
+  const { builder, changed } = replay(graph, rule)
   return changed ? builder.build() : graph
 }
 
 /** The types of all values of a graph, by name. */
-export function inferTypes(graph: Graph, ops: OpTable): ReadonlyMap<string, Value> {
-  return replay(graph, ops, () => undefined).values
+export function inferTypes(graph: Graph): ReadonlyMap<string, Value> {
+  return replay(graph, () => undefined).values
 }
 
 /** Opens a graph for growing: its values, and the builder that holds a copy of it, outputs not yet declared. */
-export function extend(graph: Graph, ops: OpTable): { readonly builder: GraphBuilder; readonly values: ReadonlyMap<string, Value> } {
-  return replay({ ...graph, outputs: [] }, ops, () => undefined)
+export function extend(graph: Graph): { readonly builder: GraphBuilder; readonly values: ReadonlyMap<string, Value> } {
+  return replay({ ...graph, outputs: [], updates: new Map() }, () => undefined)
 }
 
-function replay(graph: Graph, ops: OpTable, rule: Rule) {
+function replay(graph: Graph, rule: Rule) {
+  const ops = opsOf(graph)
   const builder = new GraphBuilder(graph.name, [...graph.constants.keys(), ...graph.nodes.flatMap((node) => node.outputs), ...graph.outputs.map((output) => output.name)])
   const values = new Map<string, Value>()
   for (const { name, dtype, shape } of graph.inputs) values.set(name, builder.input(name, dtype, shape))
@@ -48,7 +50,7 @@ function replay(graph: Graph, ops: OpTable, rule: Rule) {
   let changed = false
   for (const node of graph.nodes) {
     const definition = ops.get(node.op)
-    if (definition === undefined) throw new InvalidGraphError({ graph: graph.name, problem: `the operator ${node.op} is unknown`, remedy: 'Add its definition to the operator table' })
+    if (definition === undefined) throw new InvalidGraphError({ graph: graph.name, problem: `the operator ${node.op} is unknown`, remedy: UNKNOWN_OP })
     const inputs = node.inputs.map((name) => (name === '' ? undefined : read(name, node.op)))
     checkCall(graph.name, definition, inputs, node.attributes)
     const replacement = rule({ node, definition, inputs, builder })
@@ -62,6 +64,9 @@ function replay(graph: Graph, ops: OpTable, rule: Rule) {
       values.set(name, value)
     })
   }
-  for (const { name } of graph.outputs) builder.output(name, read(name, 'the output list'))
+  for (const { name } of graph.outputs) {
+    const updated = graph.updates?.get(name)
+    builder.output(name, read(name, 'the output list'), updated === undefined ? undefined : read(updated, 'the list of updates'))
+  }
   return { builder, values, changed }
 }

@@ -1,7 +1,7 @@
 import { InvalidFileError, MissingFileError, NoSuchHeadError, type Checkpoint, type DataType, type Graph } from '@tenon/core'
 import { extend, verify } from '@tenon/graph'
 import { readOnnx } from '@tenon/graph/onnx'
-import { Cast, standardOps } from '@tenon/graph/ops'
+import { Cast } from '@tenon/graph/ops'
 
 /** The outputs of each head, by their names in `transformers`; a `?` behind one marks what some graphs lack. */
 export type HeadOutputs = Readonly<Record<string, readonly string[]>>
@@ -35,7 +35,7 @@ function asHere(graph: Graph, place: string): Graph {
   const input = graph.inputs.find(isNarrow)
   if (input !== undefined) throw new InvalidFileError({ path: place, problem: `takes its input '${input.name}' as ${input.dtype}, which nobody here makes`, remedy: 'Convert it again with inputs and outputs left in float32 (keep_io_types in the ONNX tools)' })
   if (!graph.outputs.some((output) => isNarrow(output) || Object.hasOwn(named, output.name))) return graph
-  const { builder, values } = extend(graph, standardOps)
+  const { builder, values } = extend(graph)
   const outputs = graph.outputs.map((output) => {
     const name = named[output.name] ?? output.name
     const value = values.get(output.name)!

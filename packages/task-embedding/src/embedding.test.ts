@@ -5,7 +5,7 @@ import { onnx } from '@tenon/backend-onnx'
 import { files, openFolder } from '@tenon/checkpoint'
 import { extend } from '@tenon/graph'
 import { writeOnnx } from '@tenon/graph/onnx'
-import { Add, Cast, Reshape, Shape, standardOps } from '@tenon/graph/ops'
+import { Add, Cast, Reshape, Shape } from '@tenon/graph/ops'
 import { directory } from '@tenon/model-all-minilm-l6-v2'
 import { bert } from '@tenon/models/bert'
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
@@ -129,7 +129,7 @@ describe('an exported model', () => {
 
   it('is refused where its graph wants an input that nobody can feed', async () => {
     const model = await exported((graph) => {
-      const { builder, values } = extend(graph, standardOps)
+      const { builder, values } = extend(graph)
       builder.output('last_hidden_state', Add(values.get('last_hidden_state')!, builder.input('past', 'float32', [])))
       return builder.build()
     })
@@ -138,7 +138,7 @@ describe('an exported model', () => {
 
   it('is refused where its graph does not say how wide its states are', async () => {
     const model = await exported((graph) => {
-      const { builder, values } = extend(graph, standardOps)
+      const { builder, values } = extend(graph)
       const states = values.get('last_hidden_state')!
       const shape = Cast(Cast(Shape(states), { to: 'float32' }), { to: 'int64' }) // a way round, on which sizes are lost
       builder.output('last_hidden_state', Reshape(states, shape))
@@ -149,7 +149,7 @@ describe('an exported model', () => {
 
   it('is read where its token states have the name that sentence-transformers gives them', async () => {
     const model = await exported((graph) => {
-      const { builder, values } = extend(graph, standardOps)
+      const { builder, values } = extend(graph)
       builder.output('token_embeddings', values.get('last_hidden_state')!)
       return builder.build()
     })
@@ -159,7 +159,7 @@ describe('an exported model', () => {
 
   it('is refused where its graph makes no token states', async () => {
     const model = await exported((graph) => {
-      const { builder, values } = extend(graph, standardOps)
+      const { builder, values } = extend(graph)
       builder.output('pooler_output', values.get('pooler_output')!)
       return builder.build()
     })

@@ -1,6 +1,6 @@
 import { InvalidFileError, WeightMismatchError, type Constant, type Graph } from '@tenon/core'
 import { extend, integers, scalar, type Value } from '@tenon/graph'
-import { Add, Cast, Concat, Div, Equal, Gather, Gelu, Gemm, Identity, MatMul, Max, Mul, Range, ReduceL2, ReduceMax, ReduceSum, Relu, Shape, Sigmoid, Sqrt, Squeeze, standardOps, Sub, Tanh, Unsqueeze, Where } from '@tenon/graph/ops'
+import { Add, Cast, Concat, Div, Equal, Gather, Gelu, Gemm, Identity, MatMul, Max, Mul, Range, ReduceL2, ReduceMax, ReduceSum, Relu, Shape, Sigmoid, Sqrt, Squeeze, Sub, Tanh, Unsqueeze, Where } from '@tenon/graph/ops'
 import type { Module, PoolingMode } from './sentence-transformers.js'
 
 /** Weights of a dense module, by its path. */
@@ -15,7 +15,7 @@ export const SENTENCE_EMBEDDING = 'sentence_embedding'
  * @throws InvalidFileError, WeightMismatchError
  */
 export function appendPooling(encoder: Graph, modules: readonly Module[], dense: DenseWeights, reference: string): Graph {
-  const { builder, values } = extend(encoder, standardOps)
+  const { builder, values } = extend(encoder)
   const states = values.get('last_hidden_state')
   const mask = values.get('attention_mask')
   if (states === undefined || mask === undefined) {

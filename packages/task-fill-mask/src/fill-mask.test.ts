@@ -5,7 +5,6 @@ import { onnx } from '@tenon/backend-onnx'
 import { files, openFolder } from '@tenon/checkpoint'
 import { inferTypes } from '@tenon/graph'
 import { writeOnnx } from '@tenon/graph/onnx'
-import { standardOps } from '@tenon/graph/ops'
 import { bert } from '@tenon/models/bert'
 import { roberta } from '@tenon/models/roberta'
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
@@ -105,7 +104,7 @@ describe('a family’s own graph', () => {
     await using checkpoint = await openFolder(fixture(name))
     const { model } = await family.build(checkpoint, { head: 'masked-lm' })
     const graph = appendMaskScores(model!, name)
-    const scored = [...inferTypes(graph, standardOps).values()].filter(({ name: value, shape }) => shape.at(-1) === vocabulary && !graph.constants.has(value))
+    const scored = [...inferTypes(graph).values()].filter(({ name: value, shape }) => shape.at(-1) === vocabulary && !graph.constants.has(value))
     expect(new Set(scored.map(({ shape }) => shape.join()))).toEqual(new Set([`masks,${vocabulary}`]))
   })
 })

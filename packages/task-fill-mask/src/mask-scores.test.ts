@@ -1,7 +1,7 @@
 import { inlineConstant, tensor, type Graph } from '@tenon/core'
 import { onnx } from '@tenon/backend-onnx'
 import { GraphBuilder, inferTypes, integers, scalar, type Value } from '@tenon/graph'
-import { Add, Cast, Concat, Gather, Gemm, MatMul, Mul, Reshape, Shape, standardOps, Transpose } from '@tenon/graph/ops'
+import { Add, Cast, Concat, Gather, Gemm, MatMul, Mul, Reshape, Shape, Transpose } from '@tenon/graph/ops'
 import { afterAll, describe, expect, it } from 'vitest'
 import { appendMaskScores, MASK_POSITIONS, MASK_SCORES } from './mask-scores.js'
 
@@ -49,7 +49,7 @@ function softmax(row: Float32Array): number[] {
 
 /** For how much there are scores of every word, by the values of the graph that hold some; the transposed weight is none. */
 const scored = (graph: Graph) =>
-  [...inferTypes(graph, standardOps).values()].filter(({ name, shape }) => shape.at(-1) === VOCABULARY && shape[0] !== HIDDEN && !graph.constants.has(name)).map(({ shape }) => shape.slice(0, -1).join())
+  [...inferTypes(graph).values()].filter(({ name, shape }) => shape.at(-1) === VOCABULARY && shape[0] !== HIDDEN && !graph.constants.has(name)).map(({ shape }) => shape.slice(0, -1).join())
 
 describe('the scores of masks', () => {
   const before: readonly (readonly [string, (parts: Parts) => Value])[] = [

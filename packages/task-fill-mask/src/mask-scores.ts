@@ -1,6 +1,6 @@
 import { InvalidFileError, tensor, type Encoding, type Graph, type Tensor } from '@tenon/core'
 import { extend, integers, type Value } from '@tenon/graph'
-import { Add, Gather, Gemm, MatMul, Reshape, Softmax, standardOps } from '@tenon/graph/ops'
+import { Add, Gather, Gemm, MatMul, Reshape, Softmax } from '@tenon/graph/ops'
 
 /** The input of the graph that `appendMaskScores` makes: where masks stand, row · length + column, int64, [masks]. */
 export const MASK_POSITIONS = 'mask_positions'
@@ -14,7 +14,7 @@ export const MASK_SCORES = 'mask_scores'
  * @throws InvalidFileError where the graph makes no such scores.
  */
 export function appendMaskScores(graph: Graph, reference: string): Graph {
-  const { builder, values } = extend(graph, standardOps)
+  const { builder, values } = extend(graph)
   const logits = values.get('logits')
   if (logits?.dtype !== 'float32' || logits.shape.length !== 3 || typeof logits.shape[2] !== 'number') {
     throw new InvalidFileError({ path: reference, problem: "has a graph that does not make 'logits', float32, [batch, sequence, vocabulary], with a fixed vocabulary", remedy: 'Export it for masked language modelling (fill-mask)' })

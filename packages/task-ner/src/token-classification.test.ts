@@ -5,7 +5,7 @@ import { onnx } from '@tenon/backend-onnx'
 import { files, openFolder } from '@tenon/checkpoint'
 import { extend } from '@tenon/graph'
 import { writeOnnx } from '@tenon/graph/onnx'
-import { Cast, Shape, standardOps } from '@tenon/graph/ops'
+import { Cast, Shape } from '@tenon/graph/ops'
 import { bert } from '@tenon/models/bert'
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
 import type { AggregationStrategy, ClassifiedToken, ClassifyTokensOptions, EntityGroup } from './contracts.js'
@@ -109,7 +109,7 @@ describe('an exported model', () => {
     const folder = await modelFolder('word-piece', config)
     await using checkpoint = await openFolder(fixture('word-piece'))
     const { model } = await bert().build(checkpoint, { head: 'token-classification' })
-    const { builder, values } = extend(model!, standardOps)
+    const { builder, values } = extend(model!)
     const logits = values.get('logits')!
     if (change === 'with more outputs') builder.output('shape', Shape(logits))
     if (change === 'without a number of labels') builder.output('logits', Cast(Shape(logits), { to: 'float32' }))

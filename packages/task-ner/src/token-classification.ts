@@ -1,7 +1,7 @@
 import { checkOptions, InvalidInputError, InvalidOptionError, type Task, type TaskContext } from '@tenon/core'
 import { openEncoder, runWindows, windowsOf, type Encoder } from '@tenon/checkpoint/encoder'
 import { extend } from '@tenon/graph'
-import { Cast, standardOps } from '@tenon/graph/ops'
+import { Cast } from '@tenon/graph/ops'
 import { grouped, labelled } from './aggregate.js'
 import type { AggregationStrategy, ClassifiedToken, ClassifyTokensOptions, EntityGroup, TokenClassifier } from './contracts.js'
 import { labelsOf, LOGITS } from './labels.js'
@@ -40,7 +40,7 @@ async function create(context: TaskContext, options: TokenClassificationOptions)
     const graph = graphs['model']!
     labels = labelsOf(checkpoint, graph)
     if (graph.outputs.length === 1 && graph.outputs[0]!.dtype === 'float32') return { graph }
-    const { builder, values } = extend(graph, standardOps) // so that nothing else leaves the backend
+    const { builder, values } = extend(graph) // so that nothing else leaves the backend
     builder.output(LOGITS, Cast(values.get(LOGITS)!, { to: 'float32' }))
     return { graph: builder.build() }
   })

@@ -5,7 +5,7 @@ import { onnx } from '@tenon/backend-onnx'
 import { files, openFolder } from '@tenon/checkpoint'
 import { extend } from '@tenon/graph'
 import { writeOnnx } from '@tenon/graph/onnx'
-import { Concat, standardOps } from '@tenon/graph/ops'
+import { Concat } from '@tenon/graph/ops'
 import { bert } from '@tenon/models/bert'
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
 import { rerank, type RerankerOptions, type RerankOptions } from './index.js'
@@ -129,7 +129,7 @@ describe('a model that ranks nothing', () => {
     const folder = await modelFolder()
     await using checkpoint = await openFolder(folder)
     const { model } = await bert().build(checkpoint, { head: 'sequence-classification' })
-    const { builder, values } = extend(model!, standardOps)
+    const { builder, values } = extend(model!)
     const logits = values.get('logits')!
     builder.output('logits', Concat([logits, logits], { axis: 1 }))
     const several = await modelFolder()

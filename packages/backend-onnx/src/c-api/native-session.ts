@@ -49,12 +49,14 @@ export class NativeSession implements Session {
   readonly #session: Pointer
   readonly #inputs: CStrings
   readonly #outputs: CStrings
+  readonly #updates: SessionSettings['updates']
 
-  private constructor(environment: Environment, session: Pointer, { inputs, outputs }: SessionSettings) {
+  private constructor(environment: Environment, session: Pointer, { inputs, outputs, updates }: SessionSettings) {
     this.#environment = environment
     this.#session = session
     this.#inputs = cStrings(environment.library.koffi, inputs)
     this.#outputs = cStrings(environment.library.koffi, outputs)
+    this.#updates = updates
   }
 
   run(feeds: readonly HostTensor[], signal?: AbortSignal): Promise<Tensor[]> {
@@ -69,15 +71,16 @@ export class NativeSession implements Session {
     const values: Pointer[] = []
     const handles = new BigUint64Array(feeds.length)
     // Null handles: ONNX Runtime allocates the outputs, from an arena whose pages are warm. Buffers made here for each
-    // run cost 5 to 8 times as much at 64 MB, all of it page faults (docs/decisions/0003).
+    // run cost 5 to 8 times as much at 64 MB, all of it page faults (docs/decisions/0003). An update goes into its feed.
     const results = new BigUint64Array(this.#outputs.addresses.length)
     signal?.addEventListener('abort', terminate)
     try {
       for (const feed of feeds) values.push(this.#wrapFeed(feed))
       handles.set(values)
+      for (const [output, input] of this.#updates.entries()) if (input !== undefined) results[output] = values[input]!
       const { addresses } = this.#inputs
       await api.Run.async(this.#session, options, addresses, handles, handles.length, this.#outputs.addresses, results.length, results)
-      return Array.from(results, (value) => wrapValue(this.#environment.library, value))
+      return Array.from(results).filter((_, output) => this.#updates[output] === undefined).map((value) => wrapValue(this.#environment.library, value))
     } catch (error) {
       throwIfAborted(signal)
       throw backendError('running a model', error)

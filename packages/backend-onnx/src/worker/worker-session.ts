@@ -1,4 +1,4 @@
-import { AbortedError, tensor, throwIfAborted, viewAs, type HostTensor, type NumericType, type Tensor } from '@tenon/core'
+import { AbortedError, bytesOf, tensor, throwIfAborted, viewAs, type HostTensor, type NumericType, type Tensor, type TypedArray } from '@tenon/core'
 
 import type { Session, SessionSettings } from '../binding.js'
 import { backendError } from '../c-api/ort-error.js'
@@ -53,13 +53,19 @@ export class WorkerSession implements Session {
 
   async #run(feeds: readonly HostTensor[]): Promise<Tensor[]> {
     const worker = await this.#ready()
+    const { inputs, updates } = this.#names
     const { outputs = [] } = await worker.ask({
       kind: 'run',
       // A typed array is copied with its whole buffer: cut out the part that is meant.
-      feeds: Object.fromEntries(feeds.map(({ dtype, shape, values }, index) => [this.#names.inputs[index], { type: dtype, dims: shape, data: values.slice() }])),
+      feeds: Object.fromEntries(feeds.map(({ dtype, shape, values }, index) => [inputs[index], { type: dtype, dims: shape, data: values.slice() }])),
       outputs: this.#names.outputs,
     })
-    return outputs.map(({ type, dims, bytes }) => tensor(type as NumericType, dims, viewAs(type as NumericType, bytes)))
+    return outputs.flatMap(({ type, dims, bytes }, output) => {
+      const updated = updates[output]
+      if (updated === undefined) return [tensor(type as NumericType, dims, viewAs(type as NumericType, bytes))]
+      bytesOf(feeds[updated]!.values as TypedArray).set(bytes)
+      return []
+    })
   }
 
   /** The worker with the session open in it; a new one after an abort. */

@@ -1,6 +1,5 @@
 import { byteLength, type Dimension, type Graph, type NumericType } from '@tenon/core'
 import { inferTypes } from '@tenon/graph'
-import { standardOps } from '@tenon/graph/ops'
 
 /** How much a model is given at once. */
 export interface Load {
@@ -13,7 +12,7 @@ export interface Load {
  * may reuse or hold more. Values whose size only a run can tell count as nothing.
  */
 export function activationBytes(graph: Graph, load: Load): number {
-  const types = inferTypes({ ...graph, inputs: graph.inputs.map((input) => ({ ...input, shape: input.shape.map((size, axis) => sized(size, axis, load)) })) }, standardOps)
+  const types = inferTypes({ ...graph, inputs: graph.inputs.map((input) => ({ ...input, shape: input.shape.map((size, axis) => sized(size, axis, load)) })) })
   const sizeOf = (name: string): number => {
     const type = types.get(name)
     if (type === undefined || type.dtype === 'string' || graph.constants.has(name) || !type.shape.every((size) => typeof size === 'number')) return 0

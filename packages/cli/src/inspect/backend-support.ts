@@ -1,4 +1,5 @@
 import { UnsupportedOpError, type Backend, type Graph } from '@tenon/core'
+import { inferTypes } from '@tenon/graph'
 import { lower } from '@tenon/graph/passes'
 import { tally } from './tally.js'
 
@@ -14,7 +15,8 @@ export interface BackendSupport {
 }
 
 export function supportOf(backend: Backend, graph: Graph): BackendSupport {
-  const foreign = graph.nodes.filter((node) => !backend.supports(node))
+  const types = inferTypes(graph)
+  const foreign = graph.nodes.filter((node) => !backend.supports(node, node.inputs.map((name) => types.get(name))))
   const missing = missingOp(backend, graph)
   return {
     backend: backend.name,

@@ -1,7 +1,7 @@
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
 import { InvalidGraphError, type Attribute, type Constant, type DataType, type Graph, type Node, type ValueInfo } from '@tenon/core'
 import type { AttributeSpec, OpTable } from '../op.js'
-import { standardOps } from '../ops/index.js'
+import { opsOf, UNKNOWN_OP } from '../ops-of.js'
 import { attributeCodes, CONTRIB_OPSET, EXTERNAL, field, IR_VERSION, OPSET, splitOp, typeCodes } from './schema.js'
 
 /** Where a constant's bytes lie outside the model file. */
@@ -15,8 +15,6 @@ export interface ExternalLocation {
 export interface EncodeOptions {
   /** Tells which constants lie elsewhere, and where; the others must have their bytes at hand and are written inline. */
   readonly externalData?: (name: string, constant: Constant) => ExternalLocation | undefined
-  /** Default `standardOps`. */
-  readonly ops?: OpTable
   /** The version of ONNX's operator set to declare, for readers of older ones: every node must mean the same there. Default 21. */
   readonly opset?: number
 }
@@ -25,12 +23,12 @@ export interface EncodeOptions {
  * A graph as the bytes of an ONNX `ModelProto`.
  * @throws InvalidGraphError for an op or attribute without a definition, or a constant that is neither inline nor external.
  */
-export function encodeOnnx(graph: Graph, { externalData = () => undefined, ops = standardOps, opset = OPSET }: EncodeOptions = {}): Uint8Array {
+export function encodeOnnx(graph: Graph, { externalData = () => undefined, opset = OPSET }: EncodeOptions = {}): Uint8Array {
   const domains = [...new Set(graph.nodes.map((node) => splitOp(node.op).domain))].filter((domain) => domain !== '').toSorted()
   const writer = new BinaryWriter()
   writer.tag(field.model.irVersion, WireType.Varint).int64(IR_VERSION)
   text(writer, field.model.producerName, 'tenon')
-  message(writer, field.model.graph, () => encodeGraph(writer, graph, externalData, ops))
+  message(writer, field.model.graph, () => encodeGraph(writer, graph, externalData, opsOf(graph)))
   for (const domain of ['', ...domains]) {
     message(writer, field.model.opsetImport, () => {
       text(writer, field.opset.domain, domain)
@@ -66,7 +64,7 @@ function encodeGraph(writer: BinaryWriter, graph: Graph, externalData: NonNullab
 
 function encodeNode(writer: BinaryWriter, graph: string, node: Node, ops: OpTable): void {
   const definition = ops.get(node.op)
-  if (definition === undefined) throw new InvalidGraphError({ graph, problem: `the operator ${node.op} is unknown`, remedy: 'Add its definition to the operator table' })
+  if (definition === undefined) throw new InvalidGraphError({ graph, problem: `the operator ${node.op} is unknown`, remedy: UNKNOWN_OP })
   const { domain, type } = splitOp(node.op)
   for (const input of node.inputs) text(writer, field.node.input, input)
   for (const output of node.outputs) text(writer, field.node.output, output)

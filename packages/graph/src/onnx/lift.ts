@@ -1,5 +1,6 @@
-import { InvalidFileError, type Constant, type Dimension, type Graph, type Node, type ValueInfo } from '@tenon/core'
+import { InvalidFileError, type Constant, type Dimension, type Graph, type Node, type Operator, type ValueInfo } from '@tenon/core'
 import type { OpTable, ValueType } from '../op.js'
+import { opsOf } from '../ops-of.js'
 import { standardOps } from '../ops/index.js'
 import { adapters, type Lifting } from './adapters.js'
 import { constantOf, typedAttributes, type Embed } from './attributes.js'
@@ -34,7 +35,8 @@ interface Scope {
 
 export interface LiftOptions {
   readonly path: string
-  readonly ops: OpTable
+  /** Definitions of the operators that are not standard, by name. */
+  readonly operators: ReadonlyMap<string, Operator>
   /** The model's weights, by name. */
   readonly weights: ReadonlyMap<string, Constant>
   readonly embed: Embed
@@ -45,14 +47,14 @@ export interface LiftOptions {
  * functions and decided branches are put in line, nodes in order.
  * @throws InvalidFileError
  */
-export function lift(model: ForeignModel, { path, ops, weights, embed }: LiftOptions): Graph {
+export function lift(model: ForeignModel, { path, operators, weights, embed }: LiftOptions): Graph {
   const complain: Complain = (problem, remedy) => {
     throw new InvalidFileError({ path, problem, ...(remedy !== undefined && { remedy }) })
   }
   const opset = model.opsets.get('')!
   if (opset < OLDEST_OPSET || opset > NEWEST_OPSET) return complain(`uses operator set ${opset}, and ${OLDEST_OPSET} to ${NEWEST_OPSET} are read`, CONVERT)
   const inputs = model.graph.inputs.filter(({ name }) => !weights.has(name)).map((input) => inputOf(input, complain))
-  const body = new Body(model, inputs, { path, ops, weights, embed }, complain)
+  const body = new Body(model, inputs, { path, operators, weights, embed }, complain)
   return body.build(inputs)
 }
 
@@ -60,6 +62,7 @@ export function lift(model: ForeignModel, { path, ops, weights, embed }: LiftOpt
 class Body {
   readonly #nodes: Node[] = []
   readonly #constants: Map<string, Constant>
+  readonly #ops: OpTable
   readonly #types: GrowingTypes
   /** What is made so far, and what will be: the names not to be given to anything else. */
   readonly #made = new Set<string>()
@@ -70,7 +73,8 @@ class Body {
 
   constructor(readonly model: ForeignModel, inputs: readonly ValueInfo[], readonly options: LiftOptions, readonly complain: Complain) {
     this.#constants = new Map(options.weights)
-    this.#types = new GrowingTypes(inputs, this.#constants, this.#nodes, options.ops)
+    this.#ops = opsOf(options)
+    this.#types = new GrowingTypes(inputs, this.#constants, this.#nodes, this.#ops)
     for (const { name } of inputs) {
       if (name === '' || this.#made.has(name)) complain(`has ${name === '' ? 'an input without a name' : `two inputs named '${name}'`}`)
       this.#made.add(name)
@@ -84,7 +88,7 @@ class Body {
     const { graph, opsets } = this.model
     this.#walk(graph.nodes, graph.outputs.map(({ name }) => name), { resolve: (name) => name, declare: (name) => name, opsets, depth: 0 })
     const outputs = graph.outputs.map((output) => this.#outputOf(output))
-    return Object.freeze({ name: graph.name, inputs: Object.freeze(inputs), outputs: Object.freeze(outputs), nodes: Object.freeze(this.#nodes), constants: this.#constants })
+    return Object.freeze({ name: graph.name, inputs: Object.freeze(inputs), outputs: Object.freeze(outputs), nodes: Object.freeze(this.#nodes), constants: this.#constants, ...(this.options.operators.size > 0 && { operators: this.options.operators }) })
   }
 
   #outputOf({ name, dtype, shape }: DeclaredValue): ValueInfo {
@@ -230,7 +234,7 @@ class Body {
       problem,
     }
     for (const adapted of adapters.get(node.op)?.(node, lifting) ?? [node]) {
-      const definition = this.options.ops.get(adapted.op)
+      const definition = this.#ops.get(adapted.op)
       if (definition === undefined) return this.#refuseUnknown(node, version, problem)
       if (domain === '' && definition.since > version && !standardOps.has(adapted.op)) return problem(`is of operator set ${version}, and it is read from ${definition.since} on`, CONVERT)
       const inputs = adapted.inputs.slice(0, adapted.inputs.findLastIndex((name) => name !== '') + 1)
@@ -241,7 +245,7 @@ class Body {
 
   #refuseUnknown({ attributes }: ForeignNode, version: number, problem: Complain): never {
     if ([...attributes.values()].some(({ graph }) => graph !== undefined)) return problem('is control flow, and it is not read', 'Export the model without loops')
-    return problem(`is unknown here, as of version ${version} of its operator set`, 'Add its definition to the operator table')
+    return problem(`is unknown here, as of version ${version} of its operator set`, 'Pass its definition to readOnnx')
   }
 }
 

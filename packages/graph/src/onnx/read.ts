@@ -1,8 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { InvalidFileError, MissingFileError, type Constant, type Graph } from '@tenon/core'
-import type { OpTable } from '../op.js'
-import { standardOps } from '../ops/index.js'
+import { InvalidFileError, MissingFileError, type Constant, type Graph, type Operator } from '@tenon/core'
 import { decodeModel } from './decode.js'
 import { lift } from './lift.js'
 import { embedded, locate } from './locate.js'
@@ -14,9 +12,10 @@ const LARGEST_MODEL = 2 ** 31 - 1
  * Opens an `.onnx` file, of operator sets 7 to 26, as other tools write them: what older ones spell otherwise is read as
  * opset 21 says it, and functions are put in line. Weights stay where they lie, in the file itself or in external data
  * beside it, and are read when asked for.
+ * `operators` are definitions of those that are not standard.
  * @throws MissingFileError; InvalidFileError, which names the node where one is at fault
  */
-export async function readOnnx(path: string, { ops = standardOps }: { readonly ops?: OpTable } = {}): Promise<Graph> {
+export async function readOnnx(path: string, { operators = [] }: { readonly operators?: readonly Operator[] } = {}): Promise<Graph> {
   const model = resolve(path)
   const file = await stat(model).catch((cause: unknown) => {
     throw new MissingFileError({ path, cause })
@@ -29,5 +28,5 @@ export async function readOnnx(path: string, { ops = standardOps }: { readonly o
     if (tensor.name === '' || weights.has(tensor.name)) throw new InvalidFileError({ path, problem: tensor.name === '' ? 'holds a tensor without a name' : `holds two tensors named '${tensor.name}'` })
     weights.set(tensor.name, await locate(tensor, model))
   }
-  return lift(foreign, { path: model, ops, weights, embed: (tensor, atHand) => embedded(tensor, model, atHand) })
+  return lift(foreign, { path: model, operators: new Map(operators.map((operator) => [operator.op, operator])), weights, embed: (tensor, atHand) => embedded(tensor, model, atHand) })
 }

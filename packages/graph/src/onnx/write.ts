@@ -6,7 +6,6 @@ import { shareFile, type Origin, type ShareOptions } from './share-file.js'
 import { stageFiles, type StagedFiles } from './staged-files.js'
 import { PAGE, servingFiles, type ServingFile } from './weight-places.js'
 import { writeAll } from './write-all.js'
-import type { OpTable } from '../op.js'
 
 export interface WriteOptions {
   /**
@@ -20,7 +19,6 @@ export interface WriteOptions {
    * both; and `onnx.load` of newer releases refuses data that has two links. Default false.
    */
   readonly link?: boolean
-  readonly ops?: OpTable
   readonly emit?: Emit
   readonly signal?: AbortSignal
 }
@@ -39,7 +37,7 @@ export interface WrittenFile {
  * @throws InvalidGraphError, InvalidOptionError, AbortedError; with `link` InvalidFileError
  */
 export async function writeOnnx(graph: Graph, path: string, options: WriteOptions = {}): Promise<readonly WrittenFile[]> {
-  const { dataFile = `${basename(path)}_data`, link = false, ops, emit, signal } = options
+  const { dataFile = `${basename(path)}_data`, link = false, emit, signal } = options
   if (['', '.', '..', basename(path)].includes(dataFile) || basename(dataFile) !== dataFile) {
     throw new InvalidOptionError({ where: 'writeOnnx', option: 'dataFile', problem: `is '${dataFile}'`, remedy: "Give the name of a file beside the model's own" })
   }
@@ -51,7 +49,7 @@ export async function writeOnnx(graph: Graph, path: string, options: WriteOption
   const shared = await shareFiles(files, staged, nameOf, { emit, signal })
   const { constants, locations, written } = await writeConstants(graph, staged, nameOf(files.length), shared.locations, { emit, signal })
 
-  const model = encodeOnnx({ ...graph, constants }, { externalData: (name) => locations.get(name), ...(ops && { ops }) })
+  const model = encodeOnnx({ ...graph, constants }, { externalData: (name) => locations.get(name) })
   await writeWhole(staged.path(basename(path)), model)
   throwIfAborted(signal)
   await staged.commit(basename(path))

@@ -9,7 +9,7 @@ const integers: ReadonlySet<DataType> = new Set(['int64', 'int32', 'int16', 'int
 const isInteger = (dtype: DataType) => integers.has(dtype)
 
 const unary = <Name extends string>(op: Name, since: number, compute: (x: number) => number) =>
-  defineOp(op, { since, inputs: ['X'], infer: ([x]) => ({ dtype: x.dtype, shape: x.shape }), evaluate: ([x]) => map(x, compute) })
+  defineOp(op, { since, inputs: ['X'], inPlace: [0], infer: ([x]) => ({ dtype: x.dtype, shape: x.shape }), evaluate: ([x]) => map(x, compute) })
 
 type OnSizes = (a: Dimension, b: Dimension) => Dimension | undefined
 
@@ -32,6 +32,7 @@ const arithmetic = <Name extends string>(op: Name, since: number, compute: (a: n
   defineOp(op, {
     since,
     inputs: ['A', 'B'],
+    inPlace: [0, 1],
     infer: ([a, b]) => {
       sameType(op, a, b)
       const shape = broadcast(op, a.shape, b.shape)
@@ -175,6 +176,7 @@ export const Clip = defineOp('Clip', {
 })
 
 export const Cast = defineOp('Cast', {
+  view: true,
   since: 19,
   inputs: ['X'],
   attributes: { to: { type: 'dtype', required: true }, saturate: { type: 'int', default: 1 } },

@@ -25,7 +25,7 @@ function lengthOf(op: string, { shape }: ValueType): number {
 /** A vector's elements; those of a matrix are not told apart by row, so that what cuts it cannot follow them. */
 const vector = (x: ValueType): readonly Dimension[] | undefined => (x.shape.length === 1 ? x.elements : undefined)
 
-export const Identity = defineOp('Identity', { since: 21, inputs: ['X'], infer: ([x]) => x, evaluate: ([x]) => x })
+export const Identity = defineOp('Identity', { view: true, since: 21, inputs: ['X'], infer: ([x]) => x, evaluate: ([x]) => x })
 
 export const Shape = defineOp('Shape', {
   since: 21,
@@ -38,6 +38,7 @@ export const Shape = defineOp('Shape', {
 })
 
 export const Reshape = defineOp('Reshape', {
+  view: true,
   since: 21,
   inputs: ['data', 'shape'],
   attributes: { allowzero: { type: 'int', default: 0 } },
@@ -65,6 +66,7 @@ export const Reshape = defineOp('Reshape', {
 })
 
 export const Flatten = defineOp('Flatten', {
+  view: true,
   since: 21,
   inputs: ['X'],
   attributes: { axis: { type: 'int', default: 1 } },
@@ -75,6 +77,7 @@ export const Flatten = defineOp('Flatten', {
 })
 
 export const Transpose = defineOp('Transpose', {
+  view: true,
   since: 21,
   inputs: ['X'],
   attributes: { perm: { type: 'ints' } },
@@ -105,6 +108,7 @@ function axesOf(op: string, axes: ValueType | undefined, rank: number): number[]
 }
 
 export const Unsqueeze = defineOp('Unsqueeze', {
+  view: true,
   since: 21,
   inputs: ['data', 'axes'],
   infer: ([x, axes]) => {
@@ -117,6 +121,7 @@ export const Unsqueeze = defineOp('Unsqueeze', {
 })
 
 export const Squeeze = defineOp('Squeeze', {
+  view: true,
   since: 21,
   inputs: ['data', 'axes?'],
   infer: ([x, axes]) => {

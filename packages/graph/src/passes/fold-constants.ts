@@ -1,7 +1,6 @@
 import { byteLength, inlineConstant, viewAs, type Constant, type Pass } from '@tenon/core'
 import { filled, inferCall } from '../call.js'
-import type { HostArray, OpTable, ValueType } from '../op.js'
-import { standardOps } from '../ops/index.js'
+import type { HostArray, ValueType } from '../op.js'
 import { rewrite, type Visit } from '../rewrite.js'
 
 /** Folding must not swell a graph: larger results stay computed at run time. In bytes. */
@@ -11,11 +10,11 @@ const LARGEST = 64 * 1024
  * Computes what can be known ahead: nodes whose inputs are constants at hand, and sizes that shape inference
  * found to be plain numbers. Weights in files are left where they lie.
  */
-export function foldConstants(ops: OpTable = standardOps): Pass {
+export function foldConstants(): Pass {
   return {
     name: 'fold constants',
     apply: (graph) =>
-      rewrite(graph, ops, (visit) => {
+      rewrite(graph, (visit) => {
         if (visit.node.outputs.length !== 1) return undefined
         const type = typeOf(visit)
         const folded = knownSize(type) ?? evaluated(visit, type)

@@ -1,6 +1,5 @@
 import type { Attribute, Constant, Graph, Node, Pass } from '@tenon/core'
-import type { OpTable } from '../op.js'
-import { standardOps } from '../ops/index.js'
+import { opsOf } from '../ops-of.js'
 
 /** Constants at hand of up to this many bytes are compared by what they hold: axes, shapes, scalars. Larger ones only by where they lie. */
 const COMPARED = 256
@@ -9,11 +8,12 @@ const COMPARED = 256
  * Makes each value once: nodes of one op with the same inputs and attributes become one, and so do constants that are the
  * same object, lie in the same place of a file, or are small and equal. What draws random numbers is left alone.
  */
-export function shareCommonSubexpressions(ops: OpTable = standardOps): Pass {
-  return { name: 'share common subexpressions', apply: (graph) => shared(graph, ops) }
+export function shareCommonSubexpressions(): Pass {
+  return { name: 'share common subexpressions', apply: shared }
 }
 
-function shared(graph: Graph, ops: OpTable): Graph {
+function shared(graph: Graph): Graph {
+  const ops = opsOf(graph)
   const isOutput = new Set(graph.outputs.map(({ name }) => name))
   const first = new Map<string, string>() // of equal values, the one that stays
   const stays = (name: string) => first.get(name) ?? name

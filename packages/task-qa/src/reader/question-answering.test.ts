@@ -5,7 +5,7 @@ import { onnx } from '@tenon/backend-onnx'
 import { files, openFolder } from '@tenon/checkpoint'
 import { extend } from '@tenon/graph'
 import { writeOnnx } from '@tenon/graph/onnx'
-import { Cast, Identity, standardOps } from '@tenon/graph/ops'
+import { Cast, Identity } from '@tenon/graph/ops'
 import { bert } from '@tenon/models/bert'
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
 import { fixture, readerModel } from '../testing/reader-model.js'
@@ -261,7 +261,7 @@ describe('an exported model', () => {
     const folder = await readerModel('word-piece', {})
     await using checkpoint = await openFolder(folder)
     const { model } = await bert().build(checkpoint, { head: 'question-answering' })
-    const { builder, values } = extend(model!, standardOps)
+    const { builder, values } = extend(model!)
     const [start, end] = [values.get('start_logits')!, values.get('end_logits')!]
     const logits = change === 'in another type' ? [Cast(start, { to: 'float64' }), Cast(end, { to: 'float64' })] as const : [start, end] as const
     builder.output('start_logits', logits[0])

@@ -1,7 +1,7 @@
 import { checkOptions, InvalidFileError, type Graph, type Task, type TaskContext } from '@tenon/core'
 import { openEncoder, runWindows, type Encoder } from '@tenon/checkpoint/encoder'
 import { extend } from '@tenon/graph'
-import { Cast, standardOps } from '@tenon/graph/ops'
+import { Cast } from '@tenon/graph/ops'
 import { checkInput, checkInputs } from './check-inputs.js'
 import type { AnswerOptions, QuestionAnswerer, QuestionInContext, ReadOptions, SpanAnswer } from './contracts.js'
 import { encodePairs, pairTokenizer, type PairTokenizer } from './encode-pairs.js'
@@ -56,7 +56,7 @@ function logitsOnly(graph: Graph, reference: string): Graph {
   const missing = LOGITS.find((name) => !graph.outputs.some((output) => output.name === name))
   if (missing !== undefined) throw new InvalidFileError({ path: reference, problem: `has a graph without ${missing}`, remedy: 'Export it as a model for question answering' })
   if (graph.outputs.length === LOGITS.length && graph.outputs.every(({ dtype }) => dtype === 'float32')) return graph
-  const { builder, values } = extend(graph, standardOps)
+  const { builder, values } = extend(graph)
   for (const name of LOGITS) {
     const logits = values.get(name)!
     builder.output(name, logits.dtype === 'float32' ? logits : Cast(logits, { to: 'float32' }))
