@@ -4,6 +4,7 @@ import { camembert } from './camembert.js'
 import { debertaV2 } from './deberta-v2.js'
 import { distilbert } from './distilbert.js'
 import { modernbert } from './modernbert.js'
+import { mpnet } from './mpnet.js'
 import { roberta } from './roberta.js'
 import { xlmRoberta } from './xlm-roberta.js'
 
@@ -12,4 +13,4 @@ import { xlmRoberta } from './xlm-roberta.js'
  * @example
  * const runtime = createRuntime({ plugins: [files(), onnx(), ...encoders(), embedding()] })
  */
-export const encoders = () => [bert(), roberta(), xlmRoberta(), camembert(), distilbert(), albert(), debertaV2(), modernbert()] as const
+export const encoders = () => [bert(), roberta(), xlmRoberta(), camembert(), distilbert(), albert(), debertaV2(), modernbert(), mpnet()] as const
