@@ -25,7 +25,7 @@ export interface TaskContext {
    * Another task of the same runtime, on the same model and backend unless `options` say otherwise.
    * @throws NoSuchTaskError when its plugin was not passed.
    */
-  task<R extends Runner = Runner>(name: string, options?: Readonly<Record<string, unknown>>): Promise<R>
+  task<R extends Runner = Runner>(name: string, options?: object): Promise<R>
   /** Registers what else is to be freed, last first. */
   defer(free: () => void | PromiseLike<void>): void
 }
