@@ -1,7 +1,8 @@
 import { posix } from 'node:path'
-import { checkOptions, InvalidFileError, InvalidInputError, InvalidOptionError, MissingFileError, type Checkpoint, type Constant, type Embedder, type EmbedOptions, type Task, type TaskContext } from '@tenon/core'
+import { checkOptions, InvalidFileError, InvalidOptionError, MissingFileError, type Checkpoint, type Constant, type Embedder, type EmbedOptions, type Task, type TaskContext } from '@tenon/core'
 import { openSafetensors } from '@tenon/checkpoint'
 import { openEncoder, type Encoder } from '@tenon/checkpoint/encoder'
+import { checkTexts, kindOf } from './check-texts.js'
 import { appendPooling, SENTENCE_EMBEDDING, type DenseWeights } from './pooling.js'
 import { readSentenceTransformer, type SentenceTransformer } from './sentence-transformers.js'
 
@@ -81,15 +82,3 @@ function promptOf({ prompt: usual, modules }: SentenceTransformer, { prompt = us
   if (prompt !== '' && modules.some((module) => module.kind === 'pooling' && !module.includePrompt)) throw new InvalidOptionError({ where: WHERE, option: 'prompt', problem: `is '${prompt}', and the model leaves prompts out of its pooling, which is not built here`, remedy: "Pass prompt: '', or another model" })
   return prompt
 }
-
-/**
- * Before anything is computed: a wrong text at the end should not cost what is before it.
- * @throws InvalidInputError
- */
-function checkTexts(texts: unknown): asserts texts is readonly string[] {
-  if (!Array.isArray(texts)) throw new InvalidInputError({ what: 'the texts', problem: `are ${kindOf(texts)}`, remedy: 'pass a string, or an array of them' })
-  const wrong = texts.findIndex((text) => typeof text !== 'string')
-  if (wrong >= 0) throw new InvalidInputError({ what: `text ${wrong}`, problem: `is ${kindOf(texts[wrong])}`, remedy: 'pass strings' })
-}
-
-const kindOf = (value: unknown) => (value === null ? 'null' : typeof value)
