@@ -1,10 +1,11 @@
-import { ShapeMismatchError, TypeMismatchError } from '@tenon/core'
+import { InvalidGraphError, ShapeMismatchError, TypeMismatchError } from '@tenon/core'
 import { describe, expect, it } from 'vitest'
 import { GraphBuilder } from '../builder.js'
 import type { OpDefinition } from '../op.js'
-import { apartWhenLowered, constantOf, input, lowered, noise, run } from '../test-support.js'
+import { apartWhenLowered, constantOf, input, lowered, noise, run, tensorOf } from '../test-support.js'
 import { verify } from '../verify.js'
 import { LayerNormalization, LogSoftmax, SkipLayerNormalization, Softmax } from './index.js'
+import { BatchNormalization } from './normalization.js'
 
 describe.each([
   ['Softmax', Softmax],
@@ -110,5 +111,27 @@ describe('SkipLayerNormalization', () => {
     const results = await run(lowered(builder.build(), skip), { x: feeds })
     expect(results.mean!.values).toEqual([4])
     expect(results.inverse!.values).toEqual([0.5])
+  })
+})
+
+describe('BatchNormalization', () => {
+  it.each([[[5, 3]], [[2, 3, 4]], [[2, 3, 4, 2]]])('is what it decomposes into, on %j', async (shape) => {
+    const builder = new GraphBuilder('test')
+    const x = builder.input('x', 'float32', ['batch', ...shape.slice(1)])
+    const [scale, bias, mean] = [1, 2, 3].map((seed) => builder.constant(constantOf(noise([3], seed))))
+    const variance = builder.constant(constantOf(tensorOf('float32', [3], [0.5, 1, 4])))
+    builder.output('y', BatchNormalization(x, scale!, bias!, mean!, variance, { epsilon: 0.01 }))
+    const graph = verify(builder.build())
+    expect(graph.outputs[0]!.shape).toEqual(['batch', ...shape.slice(1)])
+    expect(await apartWhenLowered(graph, { x: noise(shape) }, 'BatchNormalization')).toBeLessThanOrEqual(1e-5)
+  })
+
+  it('refuses parameters of another size, an input without channels, and training', () => {
+    const builder = new GraphBuilder('test')
+    const of = (...shape: number[]) => input('float32', shape, builder)
+    const call = (x: number[], channels: number, training = 0) => BatchNormalization(of(...x), of(channels), of(channels), of(channels), of(channels), { training_mode: training })
+    expect(() => call([2, 3], 4)).toThrow(ShapeMismatchError)
+    expect(() => call([3], 3)).toThrow(ShapeMismatchError)
+    expect(() => call([2, 3], 3, 1)).toThrow(InvalidGraphError)
   })
 })

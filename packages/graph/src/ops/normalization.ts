@@ -1,8 +1,9 @@
-import { ShapeMismatchError } from '@tenon/core'
+import { InvalidGraphError, ShapeMismatchError } from '@tenon/core'
 import { integers, scalar } from '../literals.js'
 import { defineOp, type Value, type ValueType } from '../op.js'
-import { axisIndex, broadcast, sameType } from '../shapes.js'
+import { axisIndex, broadcast, sameSize, sameType } from '../shapes.js'
 import { Add, Div, Exp, Log, Mul, Reciprocal, Sqrt, Sub } from './elementwise.js'
+import { Unsqueeze } from './movement.js'
 import { ReduceMax, ReduceMean, ReduceSum } from './reduction.js'
 
 const alongAxis = (op: string, x: ValueType, axis: number): ValueType => {
@@ -55,6 +56,29 @@ export const LayerNormalization = defineOp('LayerNormalization', {
     const inverse = Reciprocal(Sqrt(Add(ReduceMean(Mul(centred, centred), over), scalar(x, epsilon))))
     const scaled = Mul(Mul(centred, inverse), scale)
     return [bias === undefined ? scaled : Add(scaled, bias), mean, inverse].slice(0, outputs)
+  },
+})
+
+/** By each channel's mean and variance over what the model was trained on. X: [batch, channels, …]; the others: [channels] */
+export const BatchNormalization = defineOp('BatchNormalization', {
+  since: 15,
+  inputs: ['X', 'scale', 'B', 'input_mean', 'input_var'],
+  attributes: { epsilon: { type: 'float', default: 1e-5 }, momentum: { type: 'float', default: 0.9 }, training_mode: { type: 'int', default: 0 } },
+  infer: ([x, ...perChannel], { training_mode: training }) => {
+    if (training) throw new InvalidGraphError({ graph: 'BatchNormalization', problem: 'BatchNormalization that gathers statistics is not modelled here', remedy: 'Export the model for inference: model.eval()' })
+    if (x.shape.length < 2) throw new ShapeMismatchError({ op: 'BatchNormalization', expected: '[batch, channels, …]', actual: x.shape })
+    for (const { shape } of perChannel) {
+      if (shape.length !== 1) throw new ShapeMismatchError({ op: 'BatchNormalization', expected: [x.shape[1]!], actual: shape })
+      sameSize('BatchNormalization', 'channels', x.shape[1]!, shape[0]!)
+    }
+    return { dtype: x.dtype, shape: x.shape }
+  },
+  decompose: ([x, scale, bias, mean, variance], { epsilon }) => {
+    const factor = Div(scale, Sqrt(Add(variance, scalar(variance, epsilon)))) // [channels]
+    const shift = Sub(bias, Mul(mean, factor))
+    const inner = Array.from({ length: x.shape.length - 2 }, (_, index) => index + 1)
+    const beside = (each: Value) => (inner.length === 0 ? each : Unsqueeze(each, integers(x, inner))) // [channels, 1, …]
+    return Add(Mul(x, beside(factor)), beside(shift))
   },
 })
 
