@@ -1,6 +1,6 @@
 import { bytesOf, inlineConstant, lazyConstant, viewAs } from '@tenon/core'
 import { defineOp, GraphBuilder, integers, scalar } from '@tenon/graph'
-import { Add, Concat, Div, Erf, Expand, Equal, Gather, MatMul, Mul, Pow, Reshape, Shape, Slice, Softmax, Sqrt, standardOps, Sub, Transpose, Unsqueeze, Where } from '@tenon/graph/ops'
+import { Add, Concat, Div, Erf, Expand, Equal, Gather, MatMul, Mul, Pow, Reshape, Shape, Slice, Softmax, Sqrt, Sub, Transpose, Unsqueeze, Where } from '@tenon/graph/ops'
 
 /** optimum's default for BERT. ONNX Runtime fuses differently in later ones. */
 export const PEER_OPSET = 14
@@ -12,8 +12,6 @@ const ReduceMean = defineOp('ReduceMean', {
   attributes: { axes: { type: 'ints', required: true } },
   infer: ([x], { axes }) => ({ dtype: x.dtype, shape: x.shape.map((size, axis) => (axes.includes(axis - x.shape.length) ? 1 : size)) }),
 })
-
-export const peerOps = new Map([...standardOps, [ReduceMean.op, ReduceMean]])
 
 /**
  * BERT as optimum exports it for transformers.js: standard operators only, layer norms and GELU in pieces, weights

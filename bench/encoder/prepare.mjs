@@ -7,7 +7,7 @@ import { quantizeDynamically } from '@tenon/compress'
 import { encodeOnnx, writeOnnx } from '@tenon/graph/onnx'
 import { directory as shipped } from '@tenon/model-all-minilm-l6-v2'
 import { bert } from '@tenon/models/bert'
-import { PEER_OPSET, peerGraph, peerOps } from './peer-graph.mjs'
+import { PEER_OPSET, peerGraph } from './peer-graph.mjs'
 import { quantizeAsPeer } from './q8.mjs'
 import { ditheredWeights } from './weights.mjs'
 
@@ -45,7 +45,7 @@ export async function prepare(source, say) {
   await writeOnnx(quantizeDynamically().apply(model), join(int8, 'onnx/model_quantized.onnx'))
   const exported = peerGraph(checkpoint.config, checkpoint.constants)
   await writeWhole(exported, join(peer, 'onnx/model.onnx'))
-  await writeWhole(await quantizeAsPeer(exported, peerOps), join(peer, 'onnx/model_quantized.onnx'))
+  await writeWhole(await quantizeAsPeer(exported), join(peer, 'onnx/model_quantized.onnx'))
   await checkpoint[Symbol.asyncDispose]()
   await origin[Symbol.asyncDispose]()
   await rename(unfinished, folder)
@@ -57,7 +57,7 @@ async function writeWhole(graph, path) {
   const constants = new Map()
   for (const [name, constant] of graph.constants) constants.set(name, { ...constant, inline: await constant.bytes() })
   await mkdir(dirname(path), { recursive: true })
-  await writeFile(path, encodeOnnx({ ...graph, constants }, { ops: peerOps, opset: PEER_OPSET }))
+  await writeFile(path, encodeOnnx({ ...graph, constants }, { opset: PEER_OPSET }))
 }
 
 /** What the files depend on: the code here, and the weights. */

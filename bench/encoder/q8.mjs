@@ -6,7 +6,7 @@ import { Cast, DequantizeLinear, DynamicQuantizeLinear, Gather, MatMulInteger, M
  * The `q8` of transformers.js, by the recipe of its own conversion script: weights per output channel in seven bits,
  * embedding tables per tensor in eight, activations per tensor. The arithmetic stands in tools/bench/README.md.
  */
-export async function quantizeAsPeer(graph, ops) {
+export async function quantizeAsPeer(graph) {
   const constants = new Map()
   for (const { op, inputs } of graph.nodes) {
     const name = op === 'MatMul' ? inputs[1] : op === 'Gather' ? inputs[0] : undefined
@@ -16,7 +16,7 @@ export async function quantizeAsPeer(graph, ops) {
     constants.set(name, op === 'MatMul' ? perChannel(values, constant.shape) : perTensor(values, constant.shape))
   }
   const inputs = new Map()
-  return rewrite(graph, ops, ({ node, inputs: [first, second], builder }) => {
+  return rewrite(graph, ({ node, inputs: [first, second], builder }) => {
     if (node.op === 'MatMul' && constants.has(second.name)) {
       const { quantized, scale, zero } = added(builder, second.name, constants.get(second.name))
       if (!inputs.has(first)) inputs.set(first, builder.emit(DynamicQuantizeLinear, [first], {}, 3))

@@ -50,7 +50,7 @@ export interface Graph {
   readonly outputs: readonly ValueInfo[]
   readonly nodes: readonly Node[]
   readonly constants: ReadonlyMap<string, Constant>
-  /** The definitions of operators that are nobody's standard, by name: a graph brings them along, as an ONNX model brings its functions. */
+  /** The definitions of operators that are not the standard's, by name: a graph brings them along, as an ONNX model brings its functions. */
   readonly operators?: ReadonlyMap<string, Operator>
   /**
    * Outputs that take the place of an input, by the output's name: parameters that a training step moves, a cache that grows.
