@@ -33,7 +33,7 @@ export function createKnowledgeBase(embed: Embedder, collection: Collection, opt
     if (typeof question !== 'string') throw new InvalidInputError({ what: 'the question', problem: `is ${question === null ? 'null' : typeof question}`, remedy: 'pass a string' })
     if (question.trim() === '') throw new InvalidInputError({ what: 'the question', problem: 'is empty', remedy: 'ask something' })
     if (question.length > longestQuestion) {
-      emit({ type: 'notice', code: 'question-cut', message: `Of a question of ${question.length} characters the first ${longestQuestion} are looked at` })
+      emit({ type: 'notice', code: 'TENON_QUESTION_CUT', message: `Of a question of ${question.length} characters the first ${longestQuestion} are looked at` })
     }
     return wellFormed(question.slice(0, longestQuestion))
   }

@@ -99,7 +99,7 @@ describe('a knowledge base', () => {
     for (const question of ['', ' \n']) await expect(base(question)).rejects.toMatchObject({ code: 'TENON_INVALID_INPUT' })
     await expect(base(undefined as unknown as string)).rejects.toMatchObject({ code: 'TENON_INVALID_INPUT' })
     await base(`${'oak '.repeat(100_000)}`)
-    expect(events.filter(({ type }) => type === 'notice')).toMatchObject([{ code: 'question-cut' }])
+    expect(events.filter(({ type }) => type === 'notice')).toMatchObject([{ code: 'TENON_QUESTION_CUT' }])
     await base('\ud83d half?')
     for (const text of embedder.calls.flat()) expect(text).not.toMatch(/\p{Surrogate}/u)
   })
