@@ -47,8 +47,13 @@ export interface Backend<Name extends string = string, Options extends object = 
   readonly kind: 'backend'
   readonly version: 'v1'
   readonly name: Name
-  /** Reports and never throws. */
+  /** Reports and never throws. Where it lists several devices, `Options` has a `device` that names one of them. */
   probe(): Promise<Probe>
+  /**
+   * Tells of options that `compile` would refuse, before anything is opened.
+   * @throws InvalidOptionError
+   */
+  check?(options: Options): void
   /** Whether it has a kernel for this node with inputs of these types (`undefined` where one is left out); composites without one are lowered to their decompositions. */
   supports(node: Node, inputs: readonly (ValueInfo | undefined)[]): boolean
   /** Starts loading what `compile` will wait for, as soon as a task is asked for; never throws, failures are `compile`'s to tell. */

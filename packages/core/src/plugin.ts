@@ -1,6 +1,8 @@
+import { AUTO } from './auto.js'
 import type { Backend } from './backend.js'
 import type { Compressor } from './compressor.js'
 import { DuplicatePluginError } from './errors/duplicate-plugin-error.js'
+import { InvalidInputError } from './errors/invalid-input-error.js'
 import { InvalidPluginError } from './errors/invalid-plugin-error.js'
 import type { Model } from './model.js'
 import type { Source } from './source.js'
@@ -28,7 +30,7 @@ function checkPlugin(plugin: unknown, position: number): asserts plugin is Plugi
     const problem = typeof plugin === 'function' ? 'is a function' : `is ${plugin === null ? 'null' : typeof plugin}`
     throw new InvalidPluginError({ plugin: where, problem, remedy: 'Call the factory: plugins: [bert()], not [bert]' })
   }
-  const { kind, name, version } = plugin as Partial<Plugin>
+  const { kind, name, version } = read(plugin, ['kind', 'name', 'version'], where) as Partial<Plugin>
   const required = kind !== undefined && Object.hasOwn(members, kind) ? members[kind] : undefined
   if (required === undefined || typeof name !== 'string' || name === '') {
     throw new InvalidPluginError({
@@ -45,10 +47,25 @@ function checkPlugin(plugin: unknown, position: number): asserts plugin is Plugi
       remedy: 'Install versions of the plugin and of @tenon/core that belong together',
     })
   }
-  const missing = required.filter((member) => typeof (plugin as unknown as Record<string, unknown>)[member] !== 'function')
+  if (kind === 'backend' && name === AUTO) throw new InvalidPluginError({ plugin: label, problem: 'has the name that stands for the quickest of all backends', remedy: 'Give it another name' })
+  const functions = read(plugin, required, label)
+  const missing = required.filter((member) => typeof functions[member] !== 'function')
   if (missing.length > 0) {
     throw new InvalidPluginError({ plugin: label, problem: `lacks ${missing.map((member) => `${member}()`).join(', ')}`, remedy: `See the ${kind} contract in @tenon/core` })
   }
+}
+
+/** A getter may throw. */
+function read(plugin: object, members: readonly string[], label: string): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(
+    members.map((member) => {
+      try {
+        return [member, (plugin as Record<string, unknown>)[member]]
+      } catch (error) {
+        throw new InvalidPluginError({ plugin: label, problem: `fails when its '${member}' is read (${error instanceof Error ? error.message : String(error)})`, remedy: 'Make it a plain property, as the contracts in @tenon/core have it' })
+      }
+    }),
+  )
 }
 
 /** The plugins, by kind and in the order they were passed. */
@@ -61,10 +78,12 @@ export interface PluginTable {
 }
 
 /**
+ * @throws InvalidInputError
  * @throws InvalidPluginError
  * @throws DuplicatePluginError when two of a kind share a name.
  */
-export function tabulate(plugins: readonly unknown[]): PluginTable {
+export function tabulate(plugins: unknown): PluginTable {
+  if (!Array.isArray(plugins)) throw new InvalidInputError({ what: 'the plugins', problem: `are ${plugins === null ? 'null' : typeof plugins}`, remedy: 'pass a list: createRuntime({ plugins: [files(), onnx(), … ] })' })
   const seen = new Set<string>()
   const checked = plugins.map((plugin, position): Plugin => {
     checkPlugin(plugin, position)

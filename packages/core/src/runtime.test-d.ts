@@ -1,5 +1,5 @@
 import { expectTypeOf } from 'vitest'
-import { createRuntime, type Backend, type Compressor, type Model, type Runner, type Source, type Task } from './index.js'
+import { createRuntime, parseDeployment, type Backend, type Compressor, type Deployment, type Model, type Runner, type Source, type Task } from './index.js'
 
 interface Answer {
   readonly answer: string
@@ -26,7 +26,55 @@ expectTypeOf(await runtime.task('summarization', { model: new URL('file:///m'), 
 await runtime.task('question-answering', { model: 'm', backend: { name: 'tfjs', memory: 1 }, compress: 'int8', signal: new AbortController().signal })
 runtime.on('progress', (event) => expectTypeOf(event.done).toEqualTypeOf<number>())
 
+// A deployment.
+const deployed = createRuntime({
+  plugins: [files(), onnx(), tfjs(), int8(), bert(), answering(), summarizing()],
+  deployment: {
+    roles: {
+      'question-answering': { backend: { name: 'tfjs', memory: 1 }, model: 'm', compress: { name: 'int8', bits: 4 } },
+      summarization: { backend: [{ name: 'onnx', devices: ['cuda'] }, 'tfjs'] },
+      quick: { task: 'summarization', backend: { name: 'auto', among: ['onnx', { name: 'tfjs', memory: 1 }], milliseconds: 10, sizes: { batch: 1 } } },
+    },
+    default: { backend: 'auto', compress: 'int8' },
+  },
+})
+expectTypeOf(await deployed.task('question-answering', {})).returns.resolves.toEqualTypeOf<Answer>()
+await deployed.task('summarization', { length: 3, role: 'quick', model: 'm', backend: ['onnx', { name: 'tfjs', memory: 1 }] })
+await deployed.task('summarization', { length: 3, backend: 'auto' })
+const parsed = createRuntime({ plugins: [files(), onnx(), bert(), answering()], deployment: parseDeployment('{}') })
+expectTypeOf(await parsed.task('question-answering', { role: 'any' })).returns.resolves.toEqualTypeOf<Answer>()
+const usual = createRuntime({ plugins: [onnx(), answering()], deployment: { default: { backend: 'auto' } } })
+await usual.task('question-answering', { model: 'm' })
+const written: Deployment<readonly [ReturnType<typeof onnx>, ReturnType<typeof answering>], 'question-answering'> = { roles: { 'question-answering': { backend: 'onnx' } } }
+createRuntime({ plugins: [onnx(), answering()], deployment: written })
+
 // What must not compile.
+// @ts-expect-error -- a role that is no task that was passed, and names none
+createRuntime({ plugins: [onnx(), answering()], deployment: { roles: { 'question-anwsering': { backend: 'onnx' } } } })
+// @ts-expect-error -- a role of a task that was not passed
+createRuntime({ plugins: [onnx(), answering()], deployment: { roles: { quick: { task: 'summarization' } } } })
+// @ts-expect-error -- a role with another task's name
+createRuntime({ plugins: [answering(), summarizing()], deployment: { roles: { summarization: { task: 'question-answering' } } } })
+// @ts-expect-error -- a role's backend that was not passed
+createRuntime({ plugins: [onnx(), answering()], deployment: { roles: { 'question-answering': { backend: 'tfjs' } } } })
+// @ts-expect-error -- a role with an option of another backend
+createRuntime({ plugins: [onnx(), tfjs(), answering()], deployment: { roles: { 'question-answering': { backend: { name: 'onnx', memory: 1 } } } } })
+// @ts-expect-error -- a list with an option of another backend
+createRuntime({ plugins: [onnx(), tfjs(), answering()], deployment: { roles: { 'question-answering': { backend: ['tfjs', { name: 'onnx', memory: 1 }] } } } })
+// @ts-expect-error -- 'auto' in a list
+createRuntime({ plugins: [onnx(), tfjs(), answering()], deployment: { default: { backend: ['tfjs', 'auto'] } } })
+// @ts-expect-error -- an unknown option of 'auto'
+createRuntime({ plugins: [onnx(), answering()], deployment: { default: { backend: { name: 'auto', amog: ['onnx'] } } } })
+// @ts-expect-error -- a compressor that was not passed
+createRuntime({ plugins: [onnx(), answering()], deployment: { default: { compress: 'int8' } } })
+// @ts-expect-error -- an unknown key of a role
+createRuntime({ plugins: [onnx(), answering()], deployment: { roles: { 'question-answering': { device: 'cpu' } } } })
+// @ts-expect-error -- a role that the deployment does not have
+await deployed.task('summarization', { length: 3, role: 'quik' })
+// @ts-expect-error -- without a deployment there is no role
+await runtime.task('question-answering', { model: 'm', role: 'quick' })
+// @ts-expect-error -- no role, and no model
+await usual.task('question-answering', {})
 // @ts-expect-error -- misspelt
 await runtime.task('question-anwsering', { model: 'm' })
 // @ts-expect-error -- a task whose plugin was not passed

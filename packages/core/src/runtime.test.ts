@@ -1,64 +1,10 @@
 import { describe, expect, it, vi } from 'vitest'
 import {
   AbortedError, BackendUnavailableError, createRuntime, DisposedError, DuplicatePluginError, InvalidInputError, InvalidPluginError, ModelNotFoundError,
-  NoSuchBackendError, NoSuchCompressorError, NoSuchFamilyError, NoSuchHeadError, NoSuchTaskError,
-  type Backend, type Checkpoint, type Compressor, type Graph, type Model, type Plugin, type Probe, type Source, type Task, type TaskContext, type TenonEvent, type Tokenizer,
+  NoSuchBackendError, NoSuchCompressorError, NoSuchFamilyError, NoSuchHeadError, NoSuchTaskError, inlineConstant, lazyConstant,
+  type Backend, type Checkpoint, type Constant, type Executable, type Graph, type Plugin, type Probe, type Source, type TaskContext, type TenonEvent,
 } from './index.js'
-
-const graph = (name: string): Graph => ({ name, inputs: [], outputs: [], nodes: [], constants: new Map() })
-
-/** Plugins that write down what is asked of them, and which of their resources are alive. */
-function fakes() {
-  const log: string[] = []
-  const live = new Set<object>()
-  const hold = (name: string) => {
-    const resource = {
-      async [Symbol.asyncDispose]() {
-        log.push(`free ${name}`)
-        live.delete(resource)
-      },
-    }
-    live.add(resource)
-    log.push(name)
-    return resource
-  }
-  const source = <N extends string>(name: N, { modelType = 'bert', knows = () => true }: { modelType?: string; knows?: (reference: string) => boolean } = {}): Source<N> => ({
-    kind: 'source', version: 'v1', name,
-    async open(reference) {
-      if (!knows(reference)) return { notFound: `no ${reference} here` }
-      const checkpoint = { ...hold(`${name} ${reference}`), reference, config: { model_type: modelType }, constants: new Map(), files: [], path: async () => '', json: async () => undefined, tokenizer: async () => ({}) as Tokenizer }
-      return checkpoint satisfies Checkpoint
-    },
-  })
-  const backend = <N extends string>(name: N, probe: Probe = { available: true, devices: [] }): Backend<N, { readonly devices?: readonly string[] }> => ({
-    kind: 'backend', version: 'v1', name,
-    probe: async () => probe,
-    supports: () => true,
-    compile: async (compiled, options) => ({ ...hold(`${name} ${compiled.name} ${JSON.stringify(options)}`), inputs: [], outputs: [], run: async () => ({}), place: async (placed) => placed }),
-    dispose: async () => void log.push(`dispose ${name}`),
-  })
-  const model: Model<'bert'> = {
-    kind: 'model', version: 'v1', name: 'bert', heads: ['base'],
-    async build(_, { head }) {
-      if (head !== 'base') throw new NoSuchHeadError({ family: 'bert', head, available: ['base'] })
-      return { model: graph('built') }
-    },
-  }
-  const compressor: Compressor<'int8', { readonly bits?: number }> = {
-    kind: 'compressor', version: 'v1', name: 'int8',
-    pass: ({ bits = 8 }) => ({ name: 'int8', apply: ({ name }) => graph(`${name}-${bits}`) }),
-  }
-  const task = <N extends string>(name: N, create: (context: TaskContext, options: object) => Promise<void> = async () => undefined, head = 'base'): Task<N, { readonly batch?: number }, (text: string) => string> => ({
-    kind: 'task', version: 'v1', name,
-    async create(context, options) {
-      const { graphs } = await context.open(head)
-      await context.compile(graphs.model!)
-      await create(context, options)
-      return (text: string) => `${name}: ${text}`
-    },
-  })
-  return { log, live, hold, source, backend, model, compressor, task }
-}
+import { fakes, graph } from './testing/fakes.js'
 
 /** JavaScript callers may write what TypeScript refuses. */
 const untyped = (...plugins: unknown[]) => createRuntime({ plugins: plugins as Plugin[] })
@@ -116,11 +62,10 @@ describe('a task', () => {
     })
     const runtime = createRuntime({ plugins: [make.source('files'), make.backend('onnx'), make.model, make.task('inner'), outer] })
     const runner = await runtime.task('outer', { model: 'm', backend: { name: 'onnx', devices: ['cpu'] } })
-    expect(make.log.filter((line) => line.startsWith('files'))).toEqual(['files m', 'files m', 'files other'])
-    expect(make.log.filter((line) => line.startsWith('onnx'))).toEqual(Array.from({ length: 3 }, () => 'onnx built {"devices":["cpu"]}'))
+    expect(make.log.filter((line) => !line.startsWith('free'))).toEqual(['files m', 'onnx built {"devices":["cpu"]}', 'files other'])
     await runner.dispose()
     expect(make.live.size).toBe(0)
-    expect(make.log.filter((line) => line.startsWith('free files'))).toEqual(['free files other', 'free files m', 'free files m'])
+    expect(make.log.filter((line) => line.startsWith('free'))).toEqual(['free files other', 'free onnx built {"devices":["cpu"]}', 'free files m'])
   })
 })
 
@@ -262,9 +207,19 @@ describe('plugins', () => {
     ['without a member', { ...task, create: undefined }, 'lacks create()'],
     ['without several', { kind: 'backend', version: 'v1', name: 'b', probe: async () => ({ available: true }) }, 'lacks supports(), compile()'],
     ['of another contract', { ...task, version: 'v2' }, "keeps contract 'v2'"],
+    ['with a getter that throws', { ...task, get name() { throw new Error('not yet') } }, "fails when its 'name' is read (not yet)"],
+    ['with a member whose getter throws', { kind: 'task', version: 'v1', name: 't', get create() { throw new Error('not yet') } }, "The task 't' fails when its 'create' is read"],
+    ["a backend called 'auto'", make.backend('auto'), 'stands for the quickest'],
   ])('are refused when they are %s', (_, plugin, words) => {
     expect(() => untyped(make.model, plugin)).toThrow(InvalidPluginError)
     expect(() => untyped(make.model, plugin)).toThrow(words)
+  })
+
+  it('are refused when they are no list, and so are options that are unknown', () => {
+    const create = createRuntime as unknown as (options: unknown) => unknown
+    for (const options of [{}, { plugins: null }, { plugins: make.model }]) expect(() => create(options)).toThrow('Pass a list: createRuntime({ plugins: [')
+    expect(() => create(undefined)).toThrow(InvalidInputError)
+    expect(() => create({ plugins: [], deploymnet: {} })).toThrow("Did you mean 'deployment'?")
   })
 
   it('are refused when one is listed twice, but may share a name across kinds', () => {
@@ -290,6 +245,121 @@ describe('without a choice of backend', () => {
     const none = await failure(untyped(make.source('files'), make.model, make.task('echo')).task('echo', request()))
     expect(none.remedy).toContain('Pass a backend')
     expect(make.live.size).toBe(0)
+  })
+})
+
+describe('a plugin that breaks its contract while it is used', () => {
+  it.each<[string, () => unknown, string]>([
+    ['throws', () => { throw new Error('boom') }, "the plugin 'bad' fails when it is probed, and should not (boom)"],
+    ['rejects', () => Promise.reject(new Error('boom')), '(boom)'],
+    ['answers nothing', () => undefined, "the plugin 'bad' answers its probe with undefined"],
+    ['answers null', async () => null, 'answers its probe with null'],
+    ['does not say whether', async () => ({ devices: [] }), "with no 'available'"],
+    ['gives no reason', async () => ({ available: false }), 'with no reason'],
+    ['lists no devices', async () => ({ available: true, devices: ['cpu'] }), 'with no list of devices'],
+  ])('is an unavailable backend where its probe %s', async (_, probe, reason) => {
+    const make = fakes()
+    const runtime = untyped(make.source('files'), make.model, make.task('echo'), { ...make.backend('bad'), probe }, make.backend('good'))
+    const notices: string[] = []
+    runtime.on('notice', ({ message }) => notices.push(message))
+    await runtime.task('echo', request())
+    expect(make.log).toContain('good built {}')
+    expect(notices[0]).toContain(reason)
+  })
+
+  it.each<[string, string, object, string]>([
+    ['compiles into nothing', 'backend', { compile: async () => undefined }, "The backend 'bad' gave a value of type undefined where compile() was called"],
+    ['compiles into something without run', 'backend', { compile: async () => ({ inputs: [], outputs: [], place() {}, async [Symbol.asyncDispose]() {} }) }, 'gave something without run()'],
+    ['compiles into something that cannot be freed', 'backend', { compile: async () => ({ inputs: [], outputs: [], run() {}, place() {} }) }, 'without [Symbol.asyncDispose]()'],
+    ['opens nothing', 'source', { open: async () => undefined }, "The source 'bad' gave a value of type undefined where open() was called"],
+    ['opens something else', 'source', { open: async () => ({ config: {} }) }, 'gave something without constants'],
+    ['builds nothing', 'model', { build: async () => null }, "The model 'bert' gave null where build() was called"],
+    ['makes no runner', 'task', { create: async () => ({}) }, "The task 'echo' gave object where create() was called"],
+    ['prepares with an error, and compiles into nothing', 'backend', { prepare() { throw new Error('boom') }, compile: async () => 3 }, 'gave a value of type number'],
+  ])('is told by its name where it %s, and nothing is left', async (_, kind, changes, words) => {
+    const make = fakes()
+    const plugins = [make.source('bad'), make.backend('bad'), make.model, make.task('echo')]
+    const runtime = untyped(...plugins.map((plugin) => (plugin.kind === kind ? { ...plugin, ...changes } : plugin)))
+    const error = await failure(runtime.task('echo', request()))
+    expect(error).toBeInstanceOf(InvalidPluginError)
+    expect(error.message).toContain(words)
+    expect(make.live.size).toBe(0)
+  })
+})
+
+describe('what tasks share', () => {
+  const plugins = (make: ReturnType<typeof fakes>) => [make.source('files'), make.backend('onnx'), make.model, make.compressor, make.task('echo'), make.task('other')] as const
+
+  it('is the checkpoint of a model and the executable of a graph, opened once, also at the same moment', async () => {
+    const make = fakes()
+    const seen: Checkpoint[] = []
+    const looking = make.task('looking', async (context) => void seen.push((await context.open('base')).checkpoint))
+    await using runtime = createRuntime({ plugins: [...plugins(make), looking] })
+    const [one, two, three] = await Promise.all([runtime.task('echo', { model: 'm' }), runtime.task('other', { model: 'm' }), runtime.task('looking', { model: 'm' })])
+    const held = await runtime.checkpoint('m')
+    expect(make.log).toEqual(['files m', 'onnx built {}'])
+    expect(held.constants).toBe(seen[0]!.constants)
+    await Promise.all([one.dispose(), two.dispose()])
+    expect(make.log).toHaveLength(2)
+    await three.dispose()
+    expect(make.log.slice(2)).toEqual(['free onnx built {}'])
+    await held[Symbol.asyncDispose]()
+    expect(make.log.slice(3)).toEqual(['free files m'])
+  })
+
+  it('is not what differs in model, compressor or options of the backend', async () => {
+    const make = fakes()
+    await using runtime = createRuntime({ plugins: plugins(make) })
+    await runtime.task('echo', { model: 'm' })
+    await runtime.task('echo', { model: 'm', compress: 'int8' })
+    await runtime.task('echo', { model: 'm', compress: { name: 'int8', bits: 4 } })
+    await runtime.task('echo', { model: 'm', backend: { name: 'onnx', devices: ['cpu'] } })
+    await runtime.task('echo', { model: 'm', backend: { name: 'onnx', devices: ['cpu'] }, compress: { name: 'int8', bits: 4 } })
+    expect(make.log).toEqual(['files m', 'onnx built {}', 'onnx built-8 {}', 'onnx built-4 {}', 'onnx built {"devices":["cpu"]}', 'onnx built-4 {"devices":["cpu"]}'])
+  })
+
+  it('are executables of equal graphs over the same weights, and of no others', async () => {
+    const make = fakes()
+    const [weight, another] = [lazyConstant('float32', [2], async () => new Uint8Array(8)), lazyConstant('float32', [2], async () => new Uint8Array(8))]
+    const literal = (value: number) => inlineConstant('float32', [1], Float32Array.of(value))
+    const scaled = (w: Constant, scale: Constant, attributes = {}): Graph => ({ ...graph('scaled'), nodes: [{ op: 'Mul', inputs: ['w', 's'], outputs: ['y'], attributes }], constants: new Map([['w', w], ['s', scale]]) })
+    const graphs = [
+      scaled(weight, literal(1)), scaled(weight, literal(1)), // shared: the literal is another object with the same value
+      scaled(another, literal(1)), scaled(weight, literal(2)), scaled(weight, literal(1), { axis: 1 }), scaled(weight, literal(1), { value: literal(3) }),
+    ]
+    const compiling = make.task('compiling', async (context) => void (await Promise.all(graphs.map((each) => context.compile(each)))))
+    await using runtime = createRuntime({ plugins: [make.source('files'), make.backend('onnx'), make.model, compiling] })
+    await runtime.task('compiling', { model: 'm' })
+    expect(make.log.filter((line) => line === 'onnx scaled {}')).toHaveLength(5)
+  })
+
+  it('is of no use to a task that was disposed of', async () => {
+    const make = fakes()
+    const held: Checkpoint[] = []
+    const executables: Executable[] = []
+    const keeping = make.task('keeping', async (context) => {
+      held.push((await context.open('base')).checkpoint)
+      executables.push(await context.compile(graph('built')))
+    })
+    await using runtime = createRuntime({ plugins: [...plugins(make), keeping] })
+    await runtime.task('echo', { model: 'm' })
+    await (await runtime.task('keeping', { model: 'm' })).dispose()
+    expect(make.live.size).toBe(2)
+    await expect(held[0]!.tokenizer()).rejects.toThrow(DisposedError)
+    await expect(executables[0]!.run({})).rejects.toThrow(DisposedError)
+  })
+
+  it('is no failure: the next task tries again', async () => {
+    const make = fakes()
+    let broken = true
+    const source = make.source('files')
+    const flaky: Source<'files'> = { ...source, open: (reference, context) => (broken ? Promise.reject(new Error('no network')) : source.open(reference, context)) }
+    await using runtime = createRuntime({ plugins: [flaky, make.backend('onnx'), make.model, make.task('echo')] })
+    const failures = await Promise.allSettled([runtime.task('echo', { model: 'm' }), runtime.task('echo', { model: 'm' })])
+    expect(failures.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+    broken = false
+    await runtime.task('echo', { model: 'm' })
+    expect(make.log).toEqual(['files m', 'onnx built {}'])
   })
 })
 
@@ -429,15 +499,20 @@ describe('an aborted signal', () => {
     expect(make.live.size).toBe(0)
   })
 
-  it('reaches sources, backends and the task', async () => {
+  it.each(['open', 'compile', 'create'] as const)('reaches whoever is at work: %s', async (member) => {
     const make = fakes()
-    const { signal } = new AbortController()
-    const seen: unknown[] = []
-    const source: Source<'files'> = { ...make.source('files'), open: (reference, context) => (seen.push(context.signal), make.source('files').open(reference, context)) }
-    const backend: Backend<'onnx', object> = { ...make.backend('onnx'), compile: (compiled, options, context) => (seen.push(context.signal), make.backend('onnx').compile(compiled, options, context)) }
-    const runtime = createRuntime({ plugins: [source, backend, make.model, make.task('echo', async (context) => void seen.push(context.signal))] })
-    await runtime.task('echo', { model: 'm', signal })
-    expect(seen).toEqual([signal, signal, signal])
+    const controller = new AbortController()
+    /** Never ends by itself. */
+    const untilAborted = ({ signal }: { readonly signal?: AbortSignal }) =>
+      new Promise<never>((_, reject) => {
+        signal!.addEventListener('abort', () => reject(new AbortedError(signal!.reason)))
+        controller.abort(reason)
+      })
+    const source: Source<'files'> = { ...make.source('files'), ...(member === 'open' && { open: (_, context) => untilAborted(context) }) }
+    const backend: Backend<'onnx', object> = { ...make.backend('onnx'), ...(member === 'compile' && { compile: (_, __, context) => untilAborted(context) }) }
+    const runtime = createRuntime({ plugins: [source, backend, make.model, make.task('echo', async (context) => (member === 'create' ? untilAborted(context) : undefined))] })
+    expect(await failure(runtime.task('echo', { model: 'm', signal: controller.signal }))).toMatchObject({ name: 'AbortError', cause: reason })
+    expect(make.live.size).toBe(0)
   })
 })
 

@@ -1,30 +1,34 @@
-import type { Backend } from './backend.js'
-import type { Compressor } from './compressor.js'
-import { BackendUnavailableError } from './errors/backend-unavailable-error.js'
+import { checkResult } from './check-plugin-result.js'
+import { anyBackend, chooseBackend, chooseCompressor, type BackendChoice, type ChosenPass } from './choose.js'
+import { Compiler } from './compiler.js'
+import { checkDeployment, type CheckedDeployment, type Choices, type Role } from './deployment.js'
+import { throwIfAborted } from './errors/aborted-error.js'
 import { DisposedError } from './errors/disposed-error.js'
 import { InvalidInputError } from './errors/invalid-input-error.js'
-import { checkOptions } from './errors/invalid-option-error.js'
+import { checkOptions, InvalidOptionError } from './errors/invalid-option-error.js'
+import { InvalidPluginError } from './errors/invalid-plugin-error.js'
 import { ModelNotFoundError } from './errors/model-not-found-error.js'
-import { NoSuchBackendError } from './errors/no-such-backend-error.js'
-import { NoSuchCompressorError } from './errors/no-such-compressor-error.js'
 import { NoSuchFamilyError } from './errors/no-such-family-error.js'
 import { NoSuchTaskError } from './errors/no-such-task-error.js'
-import { throwIfAborted } from './errors/aborted-error.js'
 import type { Emit, TenonEvent } from './events.js'
-import type { Graph } from './graph.js'
+import { keyOf } from './identity.js'
+import { nearest } from './nearest.js'
 import { tabulate, type PluginTable } from './plugin.js'
-import type { BuildRequest, Disposal, Plugins, RequestFor, RunnerFor, TaskName, Unique } from './runtime-types.js'
+import type { BuildRequest, Deployment, Disposal, Plugins, RequestFor, RunnerFor, TaskName, Unique } from './runtime-types.js'
 import { Scope } from './scope.js'
+import { Shared, type Lease } from './shared.js'
+import { checkpointView, executableView } from './shared-views.js'
 import type { Checkpoint } from './source.js'
 import type { OpenedModel, Runner, TaskContext } from './task.js'
 
-/** The plugins, joined. */
-export interface Runtime<P extends Plugins = Plugins> extends AsyncDisposable {
+/** The plugins, joined. `R` are the roles of its deployment. */
+export interface Runtime<P extends Plugins = Plugins, R extends string = never> extends AsyncDisposable {
   /**
    * Makes a task's runner: opens the model, builds its graphs, compiles them. Free it with its `dispose`, or with the runtime.
+   * Tasks on one model share what is opened and, where their graphs are equal, what is compiled, while one of them is there.
    * @throws NoSuchTaskError, ModelNotFoundError, NoSuchFamilyError, WeightMismatchError, BackendUnavailableError, AbortedError
    */
-  task<Name extends TaskName<P>>(name: Name, request: RequestFor<P, Name>): Promise<RunnerFor<P, Name>>
+  task<Name extends TaskName<P>>(name: Name, request: RequestFor<P, Name, R>): Promise<RunnerFor<P, Name>>
   /**
    * Opens a checkpoint: its config and the list of its weights, which stay where they lie. Whoever opens it frees it.
    * @throws ModelNotFoundError, AbortedError
@@ -35,6 +39,11 @@ export interface Runtime<P extends Plugins = Plugins> extends AsyncDisposable {
    * @throws NoSuchFamilyError, NoSuchHeadError, WeightMismatchError
    */
   build(checkpoint: Checkpoint, options: BuildRequest<P>): Promise<OpenedModel>
+  /**
+   * Asks the backends of the deployment whether they, and the devices it names, are here: what the first tasks would find out.
+   * @throws InvalidDeploymentError, BackendUnavailableError
+   */
+  check(): Promise<void>
   /** Listens to what the libraries tell; returns how to stop. */
   on<T extends TenonEvent['type']>(type: T, listener: (event: Extract<TenonEvent, { type: T }>) => void): () => void
   readonly plugins: PluginTable
@@ -44,76 +53,89 @@ export interface Runtime<P extends Plugins = Plugins> extends AsyncDisposable {
 
 /** What `task` was asked, as JavaScript callers may have written it: its options are not yet told apart. */
 type Request = Readonly<Record<string, unknown>>
-type Choice = string | ({ readonly name: string } & Readonly<Record<string, unknown>>)
 
 /**
- * Joins plugins. The tuple of plugins is the only generic: tasks, backends and options that were not passed do
- * not compile, and are coded errors at run time.
+ * Joins plugins. The tuple of plugins says what there is: tasks, backends and options that were not passed do not compile,
+ * and are coded errors at run time. A deployment says which backend, device and model each task gets.
  * @example
  * await using runtime = createRuntime({ plugins: [files(), onnx(), bert(), embedding()] })
  * const embed = await runtime.task('embedding', { model: './all-MiniLM-L6-v2' })
  * const vector = await embed('a sentence')
  * @throws InvalidPluginError
  * @throws DuplicatePluginError
+ * @throws InvalidDeploymentError
  */
-export function createRuntime<const P extends Plugins>(options: { readonly plugins: P } & { readonly plugins: Unique<P> }): Runtime<P> {
+export function createRuntime<const P extends Plugins, const R extends string = never>(
+  options: { readonly plugins: P; readonly deployment?: Deployment<P, R> } & { readonly plugins: Unique<P> },
+): Runtime<P, R> {
+  checkOptions('createRuntime', options, ['plugins', 'deployment'])
   const plugins = tabulate(options.plugins)
+  const deployment = checkDeployment(options.deployment, plugins)
   const listeners = new Set<{ type: string; listener: (event: never) => void }>()
   const live = new Scope()
   const runners = new Set<Scope>()
   const creations = new Set<Promise<unknown>>()
+  const checkpoints = new Shared<Checkpoint>()
+  const compiler = new Compiler()
   let disposed = false
 
   const emit: Emit = (event) => {
     for (const { type, listener } of listeners) if (type === event.type) listener(event as never)
   }
 
-  function task(name: string, request: Request = {}): Promise<Runner & Disposal> {
-    const creation = create(name, request)
+  function task(name: string, request: Request = {}, asker: Choices = deployment.default): Promise<Runner & Disposal> {
+    const creation = create(name, request, asker)
     creations.add(creation)
     const settled = () => void creations.delete(creation)
     creation.then(settled, settled)
     return creation
   }
 
-  function checkpoint(model: string | URL, request: { readonly signal?: AbortSignal } = {}): Promise<Checkpoint> {
-    if (disposed) throw new DisposedError({ what: 'runtime' })
-    checkOptions('runtime.checkpoint', request, ['signal'])
-    const { signal } = request
-    return openCheckpoint(plugins, referenceOf(model), { emit, signal })
+  async function checkpoint(model: unknown, signal: AbortSignal | undefined): Promise<Lease<Checkpoint>> {
+    const reference = referenceOf(model)
+    return checkpoints.acquire(reference, (stop) => openCheckpoint(plugins, reference, { emit, signal: stop }), signal)
   }
 
-  async function create(name: string, request: Request): Promise<Runner & Disposal> {
+  async function create(name: string, request: Request, asker: Choices): Promise<Runner & Disposal> {
     if (disposed) throw new DisposedError({ what: 'runtime' })
     checkOptions(`the task '${String(name)}'`, request, Object.keys(request ?? {})) // which of the rest it knows, the task says itself
-    const { model, backend, compress, signal, ...taskOptions } = request as Request & { signal?: AbortSignal }
+    const { model, backend, compress, role, signal, ...taskOptions } = request as Request & { signal?: AbortSignal }
     throwIfAborted(signal)
     const plugin = plugins.tasks.find((candidate) => candidate.name === name)
     if (plugin === undefined) throw new NoSuchTaskError({ name, available: plugins.tasks.map((candidate) => candidate.name) })
 
-    const chosen = chooseBackend(plugins.backends, backend as Choice | undefined)
-    chosen?.plugin.prepare?.()
+    const told = roleOf(deployment, name, role)
+    const chosen: Choices = {
+      model: (model as string | undefined) ?? told?.model ?? asker.model,
+      backend: backend === undefined ? told?.backend ?? asker.backend : chooseBackend(plugins.backends, backend),
+      compress: compress === undefined ? told?.compress ?? asker.compress : chooseCompressor(plugins.compressors, compress),
+    }
+    const target = chosen.backend ?? anyBackend(plugins.backends)
+    if (chosen.backend !== undefined || target.candidates.length === 1) prepare(target)
 
     const scope = new Scope()
     runners.add(scope)
+    let maxLength: number | undefined
     const context: TaskContext = {
       emit,
       ...(signal && { signal }),
       open: (head) =>
         timed(emit, 'open', async () => {
-          const compressor = compress === undefined ? undefined : choose(plugins.compressors, compress as Choice, NoSuchCompressorError)
-          const checkpoint = await openCheckpoint(plugins, referenceOf(model), { emit, signal })
-          scope.defer(() => checkpoint[Symbol.asyncDispose]())
-          return build(plugins, checkpoint, head, compressor)
+          const lease = await checkpoint(chosen.model, signal)
+          const view = checkpointView(lease)
+          scope.defer(() => view[Symbol.asyncDispose]())
+          const opened = await buildOnce(plugins, lease.value, head, chosen.compress)
+          maxLength = opened.maxLength
+          return { ...opened, checkpoint: view }
         }),
       compile: (graph) =>
         timed(emit, 'compile', async () => {
-          const executable = await compileOn(chosen ?? { plugin: await firstAvailable(plugins.backends), options: {} }, graph, { emit, signal })
+          const executable = executableView(await compiler.compile(target, graph, { emit, signal, maxLength }))
           scope.defer(() => executable[Symbol.asyncDispose]())
           return executable
         }),
       task: async <R extends Runner>(other: string, overrides: Request = {}) => {
-        const inner = await task(other, { model, backend, compress, signal, ...overrides })
+        const inner = await task(other, { signal, ...overrides }, chosen)
         scope.defer(() => inner.dispose())
         return inner as Runner as R
       },
@@ -124,10 +146,11 @@ export function createRuntime<const P extends Plugins>(options: { readonly plugi
       await scope.dispose()
     }
     try {
-      const runner = await plugin.create(context, taskOptions as never)
+      const runner: unknown = await plugin.create(context, taskOptions as never)
+      if (typeof runner !== 'function') throw new InvalidPluginError({ plugin: `The task '${name}'`, problem: `gave ${runner === null ? 'null' : typeof runner} where create() was called`, remedy: 'A task makes a function: see the task contract in @tenon/core' })
       if (disposed) throw new DisposedError({ what: 'runtime' })
       throwIfAborted(signal)
-      return Object.assign(runner, { dispose, [Symbol.asyncDispose]: dispose })
+      return Object.assign(runner as Runner, { dispose, [Symbol.asyncDispose]: dispose })
     } catch (error) {
       await afterFailure(dispose)
       throw error
@@ -135,6 +158,7 @@ export function createRuntime<const P extends Plugins>(options: { readonly plugi
   }
 
   for (const backend of plugins.backends) live.defer(() => backend.dispose?.())
+  live.defer(() => compiler.settled())
   live.defer(() => {
     const all = new Scope()
     for (const scope of [...runners].reverse()) all.defer(() => scope.dispose()) // a task before those that it asked for
@@ -148,11 +172,19 @@ export function createRuntime<const P extends Plugins>(options: { readonly plugi
   }
   return {
     task: task as unknown as Runtime<P>['task'],
-    checkpoint: async (model, request) => checkpoint(model, request),
+    checkpoint: async (model, request = {}) => {
+      if (disposed) throw new DisposedError({ what: 'runtime' })
+      checkOptions('runtime.checkpoint', request, ['signal'])
+      return checkpointView(await checkpoint(model, request.signal))
+    },
     build: async (opened, request) => {
       checkOptions('runtime.build', request, ['head', 'compress'])
       const { head, compress } = request
-      return build(plugins, opened, head, compress === undefined ? undefined : choose(plugins.compressors, compress, NoSuchCompressorError))
+      return build(plugins, opened, head, compress === undefined ? undefined : chooseCompressor(plugins.compressors, compress))
+    },
+    check: async () => {
+      const choices = [deployment.default, ...deployment.roles.values()].flatMap(({ backend }) => (backend === undefined ? [] : [backend]))
+      await Promise.all(choices.map((choice) => compiler.check(choice)))
     },
     on(type, listener) {
       const entry = { type, listener }
@@ -195,7 +227,7 @@ async function openCheckpoint(plugins: PluginTable, reference: string, working: 
     throwIfAborted(working.signal)
     try {
       const found = await source.open(reference, contextOf(working))
-      if (!('notFound' in found)) return found
+      if (typeof found !== 'object' || found === null || !('notFound' in found)) return await checkResult(source, 'open', found)
       looked.push({ source: source.name, reason: found.notFound })
     } catch (error) {
       // A folder that is misspelt is asked for on the hub: whoever hears of a network should hear of the folder too.
@@ -206,52 +238,51 @@ async function openCheckpoint(plugins: PluginTable, reference: string, working: 
   throw new ModelNotFoundError({ reference, looked })
 }
 
-async function build(plugins: PluginTable, checkpoint: Checkpoint, head: string, compressor: Chosen<Compressor> | undefined): Promise<OpenedModel> {
+async function build(plugins: PluginTable, checkpoint: Checkpoint, head: string, compress: ChosenPass | undefined): Promise<OpenedModel> {
   const modelType = (checkpoint as Checkpoint | undefined)?.config?.model_type
   if (typeof modelType !== 'string') throw new InvalidInputError({ what: 'the checkpoint', problem: 'is none', remedy: 'pass what runtime.checkpoint gives' })
   const family = plugins.models.find((model) => model.name === modelType)
   if (family === undefined) throw new NoSuchFamilyError({ reference: checkpoint.reference, modelType, available: plugins.models.map((model) => model.name) })
-  const built = await family.build(checkpoint, { head })
-  const pass = compressor?.plugin.pass(compressor.options as never)
-  const graphs = pass === undefined ? built : Object.fromEntries(Object.entries(built).map(([role, graph]) => [role, pass.apply(graph)]))
+  const built = await checkResult(family, 'build', await family.build(checkpoint, { head }))
+  const graphs = compress === undefined ? built : Object.fromEntries(Object.entries(built).map(([role, graph]) => [role, compress.pass.apply(graph)]))
   return { checkpoint, graphs, maxLength: family.maxLength?.(checkpoint) }
 }
 
-/** A plugin, and the user's options for it. */
-interface Chosen<T> {
-  readonly plugin: T
-  readonly options: object
+/** What was built of a checkpoint that is open, by head and compressor: who builds it again gets the same graphs, over the same weights. */
+const built = new WeakMap<Checkpoint, Map<string, Promise<OpenedModel>>>()
+
+function buildOnce(plugins: PluginTable, checkpoint: Checkpoint, head: string, compress: ChosenPass | undefined): Promise<OpenedModel> {
+  const of = built.get(checkpoint) ?? new Map<string, Promise<OpenedModel>>()
+  built.set(checkpoint, of)
+  const key = keyOf([head, compress?.key])
+  const building = of.get(key) ?? build(plugins, checkpoint, head, compress)
+  of.set(key, building)
+  building.catch(() => of.delete(key))
+  return building
 }
 
-/** The backend that was named, or the only one; `undefined` where probes must tell. */
-function chooseBackend(backends: readonly Backend[], wanted: Choice | undefined): Chosen<Backend> | undefined {
-  if (wanted !== undefined) return choose(backends, wanted, NoSuchBackendError)
-  const [only, ...others] = backends
-  return only !== undefined && others.length === 0 ? { plugin: only, options: {} } : undefined
-}
-
-function compileOn({ plugin, options }: Chosen<Backend>, graph: Graph, working: Working) {
-  throwIfAborted(working.signal)
-  return plugin.compile(graph, options as never, contextOf(working))
-}
-
-async function firstAvailable(backends: readonly Backend[]): Promise<Backend> {
-  const reasons: string[] = []
-  for (const backend of backends) {
-    const probe = await backend.probe()
-    if (probe.available) return backend
-    reasons.push(`${backend.name}: ${probe.reason}`)
-  }
-  throw new BackendUnavailableError({
-    backend: backends.map((backend) => backend.name).join(', ') || 'any',
-    reason: reasons.join('; ') || 'no backend plugin was passed',
-    remedy: backends.length === 0 ? 'Pass a backend, such as onnx() from @tenon/backend-onnx' : 'Follow one of the remedies above',
+/** What the deployment says of a task. @throws InvalidInputError where a role was asked for that is none of the task's */
+function roleOf({ roles }: CheckedDeployment, task: string, asked: unknown): Role | undefined {
+  if (asked === undefined) return roles.get(task)
+  const role = roles.get(asked as string)
+  if (role?.task === task) return role
+  const known = Array.from(roles).filter(([, each]) => each.task === task).map(([name]) => name)
+  const close = typeof asked === 'string' ? nearest(asked, known) : undefined
+  throw new InvalidOptionError({
+    where: `the task '${task}'`,
+    option: 'role',
+    problem: role === undefined ? `is '${String(asked)}', which the deployment does not have` : `is '${String(asked)}', which is for the task '${role.task}'`,
+    remedy: `${close === undefined ? '' : `Did you mean '${close}'? `}${known.length === 0 ? `Add a role with "task": "${task}" to the deployment` : `The deployment has: ${known.join(', ')}`}`,
   })
 }
 
-function choose<T extends { readonly name: string }>(plugins: readonly T[], choice: Choice, NoSuch: new (fields: { name: string; available: readonly string[] }) => Error): Chosen<T> {
-  const { name, ...options } = typeof choice === 'object' && choice !== null ? choice : { name: choice }
-  const plugin = plugins.find((candidate) => candidate.name === name)
-  if (plugin === undefined) throw new NoSuch({ name, available: plugins.map((candidate) => candidate.name) })
-  return { plugin, options }
+/** Libraries load while the model is opened. One that fails there fails again, and tells, when it compiles. */
+function prepare({ candidates }: BackendChoice): void {
+  for (const { plugin } of candidates) {
+    try {
+      plugin.prepare?.()
+    } catch {
+      // compile will tell
+    }
+  }
 }

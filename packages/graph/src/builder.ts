@@ -2,17 +2,14 @@ import { InvalidGraphError, type Attribute, type Constant, type DataType, type D
 import { checkCall, inferCall } from './call.js'
 import { canonical } from './dimension.js'
 import { elementsOf } from './elements.js'
-import { Value, type Emitter, type OpDefinition, type ValueType } from './op.js'
+import { Value, type Emitter, type OpDefinition, type Producer, type ValueType } from './op.js'
 import { standardOps } from './ops/index.js'
 import { refuseMixedSizes } from './shapes.js'
 
-interface PendingNode {
-  readonly op: string
-  readonly definition: OpDefinition
-  readonly inputs: readonly (Value | undefined)[]
-  readonly outputs: readonly Value[]
-  readonly attributes: Readonly<Record<string, Attribute>>
-}
+/** Constants that nobody named are `constant_0`, `constant_1`, …: literals of the computation. */
+const LITERAL = 'constant'
+
+export const isLiteral = (name: string): boolean => new RegExp(`^${LITERAL}_\\d+$`).test(name)
 
 /**
  * Builds a graph by calling operators on values. Types and shapes are inferred as nodes are emitted, so a mistake
@@ -24,8 +21,8 @@ interface PendingNode {
  * const graph = builder.build()
  */
 export class GraphBuilder implements Emitter {
-  readonly #nodes: PendingNode[] = []
-  readonly #producers = new Map<Value, PendingNode>()
+  readonly #nodes: Producer[] = []
+  readonly #producers = new Map<Value, Producer>()
   readonly #inputs: Value[] = []
   readonly #outputs = new Map<string, Value>()
   readonly #updates = new Map<string, Value>()
@@ -58,14 +55,14 @@ export class GraphBuilder implements Emitter {
     const known = key === undefined ? undefined : this.#literals.get(key)
     if (known !== undefined) return known
     const type: ValueType = { dtype: constant.dtype, shape: constant.shape, elements: elementsOf(constant) }
-    const value = new Value(this, name === undefined ? this.#fresh('constant') : this.#claim(name), type)
+    const value = new Value(this, name === undefined ? this.#fresh(LITERAL) : this.#claim(name), type)
     this.#constants.set(value, constant)
     if (key !== undefined) this.#literals.set(key, value)
     return value
   }
 
   /** The node that makes a value, if one does. */
-  producerOf(value: Value): { readonly op: string; readonly inputs: readonly (Value | undefined)[] } | undefined {
+  producerOf(value: Value): Producer | undefined {
     return this.#producers.get(value)
   }
 
@@ -91,7 +88,7 @@ export class GraphBuilder implements Emitter {
       if (type === undefined) throw new InvalidGraphError({ graph: this.name, problem: `${definition.op} has no output ${index}` })
       return new Value(this, name === '' ? '' : name === undefined ? this.#fresh(definition.op.split('::').at(-1)!) : this.#claim(name), type)
     })
-    const node: PendingNode = { op: definition.op, definition, inputs: trimmed, outputs: values, attributes }
+    const node: Producer = { op: definition.op, definition, inputs: trimmed, outputs: values, attributes }
     this.#nodes.push(node)
     for (const value of values) this.#producers.set(value, node)
     return values
@@ -130,7 +127,7 @@ export class GraphBuilder implements Emitter {
       if (nameOf(value) !== name) built.push({ op: 'Identity', inputs: Object.freeze([nameOf(value)]), outputs: Object.freeze([name]), attributes: Object.freeze({}) })
     }
     const info = (name: string, { dtype, shape }: ValueType) => Object.freeze({ name, dtype, shape: Object.freeze([...shape]) })
-    const operators = new Map(nodes.flatMap(({ definition }) => (standardOps.has(definition.op) ? [] : [[definition.op, definition]])))
+    const operators = new Map(nodes.flatMap(({ definition }) => (standardOps.get(definition.op) === definition ? [] : [[definition.op, definition]])))
     return Object.freeze({
       name: this.name,
       inputs: Object.freeze(this.#inputs.map((value) => info(value.name, value))),

@@ -22,6 +22,13 @@ export function checkUpdates(graph: Graph): void {
   }
   /** Those that read a value, themselves or through a view of it. */
   const readersOf = (value: string): Node[] => (readers.get(value) ?? []).flatMap((node) => (ops.get(node.op)?.view ? [node, ...readersOf(node.outputs[0]!)] : [node]))
+  const isView = (name: string, of: string): boolean => {
+    const maker = makers.get(name)
+    return maker !== undefined && ops.get(maker.op)?.view === true && (maker.inputs[0] === of || isView(maker.inputs[0]!, of))
+  }
+  /** A view may show the elements in another order: what makes the update may read only the input itself, each element just before it is written. */
+  const inPlace = (maker: Node, input: string): boolean =>
+    maker.inputs.every((name, index) => (name === input ? ops.get(maker.op)?.inPlace?.includes(index) === true : !isView(name, input)))
   const updated = new Set<string>()
   for (const [output, input] of graph.updates) {
     const [after, before] = [graph.outputs.find(({ name }) => name === output), graph.inputs.find(({ name }) => name === input)]
@@ -33,17 +40,13 @@ export function checkUpdates(graph: Graph): void {
     if (maker === undefined) return complain(`nothing makes '${output}', which updates '${input}'`, 'Leave it out of the updates')
     const earlier = ancestorsOf(maker, makers)
     for (const reader of readersOf(input)) {
-      if (reader === maker ? safeInPlace(maker, input, ops.get(maker.op)?.inPlace) : earlier.has(reader)) continue
+      if (reader === maker ? inPlace(maker, input) : earlier.has(reader)) continue
       complain(
         reader === maker ? `${maker.op} reads '${input}' while it writes '${output}' over it` : `${reader.op} (which makes '${reader.outputs[0]}') may read '${input}' after '${output}' was written over it`,
         reader === maker ? `Make '${output}' in two steps` : `Let '${output}' depend on '${reader.outputs[0]}'`,
       )
     }
   }
-}
-
-function safeInPlace({ inputs }: Node, input: string, inPlace: readonly number[] = []): boolean {
-  return inputs.every((name, index) => name !== input || inPlace.includes(index))
 }
 
 function ancestorsOf(node: Node, makers: ReadonlyMap<string, Node>): ReadonlySet<Node> {

@@ -55,13 +55,20 @@ export type Slots<S extends readonly string[], V> = S extends readonly [infer He
   : [value: V, ...Slots<Rest, V>]
   : []
 
-/** One rule of reverse differentiation: from the gradients of the outputs to those of the inputs, as more graph. */
-export type GradientRule<I = readonly (Value | undefined)[], A = object> = (node: {
+/**
+ * One rule of reverse differentiation: from the gradients of the outputs to those of the inputs, as more graph. It gives a function
+ * for each input, called where that input's gradient is wanted, so that nobody pays for the others; `undefined`, or an entry left out,
+ * says that the outputs do not vary with that input. Each gradient has its input's type and shape.
+ */
+export type GradientRule<I = readonly (Value | undefined)[], A = object> = (node: Differentiated<I, A>) => readonly ((() => Value) | undefined)[]
+
+/** A node on the way back: what it read and made, and how the result varies with its outputs; `undefined` where it does not. */
+export interface Differentiated<I = readonly (Value | undefined)[], A = object> {
   readonly inputs: I
   readonly outputs: readonly Value[]
   readonly attributes: A
   readonly gradients: readonly (Value | undefined)[]
-}) => readonly (Value | undefined)[]
+}
 
 /** An operator: everything the packages need to know of it, in one record. What a record leaves out, nobody assumes. */
 export interface OpDefinition<Op extends string = string, S extends readonly string[] = readonly string[], T extends AttributeTable = AttributeTable> {
@@ -83,9 +90,10 @@ export interface OpDefinition<Op extends string = string, S extends readonly str
   infer(inputs: Slots<S, ValueType>, attributes: FilledAttributes<T>, context: InferContext): ValueType | readonly ValueType[]
   /** The first output's elements, for constant folding; `undefined` where this case is not worth it. */
   evaluate?(inputs: Slots<S, HostArray>, attributes: FilledAttributes<T>): HostArray | undefined
-  /** The same computation in simpler operators, for backends that lack this one and before differentiation. */
-  decompose?(inputs: Slots<S, Value>, attributes: FilledAttributes<T>, context: InferContext): Value | readonly Value[]
-  gradient?: GradientRule<Slots<S, Value>, FilledAttributes<T>>
+  /** The same computation in simpler operators, for backends that lack this one and before differentiation; `undefined` where this case has none. */
+  decompose?(inputs: Slots<S, Value>, attributes: FilledAttributes<T>, context: InferContext): Value | readonly Value[] | undefined
+  /** Its rule of differentiation. Those of the operators here stand beside the walk that needs them, in `@tenon/graph/gradient`. */
+  gradient?(node: Differentiated<Slots<S, Value>, FilledAttributes<T>>): ReturnType<GradientRule>
 }
 
 export interface InferContext {
@@ -125,6 +133,19 @@ export class Value implements ValueType {
 export interface Emitter {
   emit(definition: OpDefinition, inputs: readonly (Value | undefined)[], attributes?: Readonly<Record<string, Attribute | undefined>>, outputs?: number): readonly Value[]
   constant(constant: Constant, name?: string): Value
+  /** The node that makes a value, if one does. */
+  producerOf(value: Value): Producer | undefined
+  /** The constant behind a value, if it is one. */
+  constantOf(value: Value): Constant | undefined
+}
+
+/** A node of a graph being built. */
+export interface Producer {
+  readonly op: string
+  readonly definition: OpDefinition
+  readonly inputs: readonly (Value | undefined)[]
+  readonly outputs: readonly Value[]
+  readonly attributes: Readonly<Record<string, Attribute>>
 }
 
 type CallArguments<S extends readonly string[]> = S extends readonly [`...${string}`] ? [inputs: readonly Value[]] : Slots<S, Value>
@@ -135,8 +156,9 @@ export interface Op<Name extends string = string, S extends readonly string[] = 
   (...call: [...CallArguments<S>, ...AttributeArgument<T>]): Value
 }
 
-type Definition<S extends readonly string[], T extends AttributeTable> = Pick<OpDefinition<string, S, T>, 'infer' | 'evaluate' | 'decompose' | 'gradient' | 'random' | 'inPlace' | 'view'> & {
+type Definition<S extends readonly string[], T extends AttributeTable> = Pick<OpDefinition<string, S, T>, 'infer' | 'evaluate' | 'gradient' | 'random' | 'inPlace' | 'view'> & {
   readonly since: number
+  readonly decompose?: OpDefinition<string, S, T>['decompose'] | undefined
   readonly inputs: S
   readonly outputs?: readonly string[]
   readonly attributes?: T

@@ -8,8 +8,15 @@ import { map, zip } from './evaluate.js'
 const integers: ReadonlySet<DataType> = new Set(['int64', 'int32', 'int16', 'int8', 'uint64', 'uint32', 'uint16', 'uint8'])
 const isInteger = (dtype: DataType) => integers.has(dtype)
 
-const unary = <Name extends string>(op: Name, since: number, compute: (x: number) => number) =>
-  defineOp(op, { since, inputs: ['X'], inPlace: [0], infer: ([x]) => ({ dtype: x.dtype, shape: x.shape }), evaluate: ([x]) => map(x, compute) })
+const unary = <Name extends string>(op: Name, since: number, compute: (x: number) => number, simpler?: (x: Value) => Value) =>
+  defineOp(op, {
+    since,
+    inputs: ['X'],
+    inPlace: [0],
+    infer: ([x]) => ({ dtype: x.dtype, shape: x.shape }),
+    evaluate: ([x]) => map(x, compute),
+    decompose: simpler && (([x]) => simpler(x)),
+  })
 
 type OnSizes = (a: Dimension, b: Dimension) => Dimension | undefined
 
@@ -28,7 +35,7 @@ function dividedSize(a: Dimension, b: Dimension): Dimension | undefined {
   return typeof a === 'number' && typeof b === 'number' ? Math.trunc(a / b) : quotient(a, b)
 }
 
-const arithmetic = <Name extends string>(op: Name, since: number, compute: (a: number, b: number, dtype: DataType) => number, onSizes: OnSizes) =>
+const arithmetic = <Name extends string>(op: Name, since: number, compute: (a: number, b: number, dtype: DataType) => number, onSizes: OnSizes, simpler?: (a: Value, b: Value) => Value | undefined) =>
   defineOp(op, {
     since,
     inputs: ['A', 'B'],
@@ -39,6 +46,7 @@ const arithmetic = <Name extends string>(op: Name, since: number, compute: (a: n
       return { dtype: a.dtype, shape, elements: elementsOf(a, b, shape, onSizes) }
     },
     evaluate: ([a, b]) => zip(a, b, (x, y) => compute(x, y, a.dtype)),
+    decompose: simpler && (([a, b]) => simpler(a, b)),
   })
 
 const comparison = <Name extends string>(op: Name, since: number, compute: (a: number, b: number) => boolean, onSizes: OnSizes = () => undefined) =>
@@ -80,14 +88,20 @@ const variadic = <Name extends string>(op: Name, combine: (inputs: readonly Valu
   })
 
 export const Add = arithmetic('Add', 14, (a, b) => a + b, sum)
-export const Sub = arithmetic('Sub', 14, (a, b) => a - b, difference)
+export const Sub = arithmetic('Sub', 14, (a, b) => a - b, difference, (a, b) => Add(a, Neg(b)))
 export const Mul = arithmetic('Mul', 14, (a, b) => a * b, product)
 /** Integers are truncated towards zero. */
-export const Div = arithmetic('Div', 14, (a, b, dtype) => (isInteger(dtype) ? Math.trunc(a / b) : a / b), dividedSize)
+export const Div = arithmetic('Div', 14, (a, b, dtype) => (isInteger(dtype) ? Math.trunc(a / b) : a / b), dividedSize, (a, b) => (isInteger(a.dtype) ? undefined : Mul(a, Reciprocal(b))))
 export const Max = extremum('Max', Math.max)
 export const Min = extremum('Min', Math.min)
 export const Sum = variadic('Sum', (inputs) => inputs.reduce((total, x) => Add(total, x)))
 export const Mean = variadic('Mean', (inputs) => Div(Sum(inputs), scalar(inputs[0]!, inputs.length)))
+
+/** Of the divisor's sign, also where that is infinite. */
+function floorMod(x: number, y: number): number {
+  const remainder = x % y
+  return remainder !== 0 && remainder < 0 !== y < 0 ? remainder + y : remainder
+}
 
 /** The remainder: of the divisor's sign, or with `fmod`, which fractions need, of the dividend's. */
 export const Mod = defineOp('Mod', {
@@ -98,7 +112,7 @@ export const Mod = defineOp('Mod', {
     sameType('Mod', a, b)
     return { dtype: a.dtype, shape: broadcast('Mod', a.shape, b.shape) }
   },
-  evaluate: ([a, b], { fmod }) => zip(a, b, fmod ? (x, y) => x % y : (x, y) => x - y * Math.floor(x / y)),
+  evaluate: ([a, b], { fmod }) => zip(a, b, fmod ? (x, y) => x % y : floorMod),
 })
 
 export const Pow = defineOp('Pow', {
@@ -109,14 +123,14 @@ export const Pow = defineOp('Pow', {
 })
 
 export const Abs = unary('Abs', 13, Math.abs)
-export const Neg = unary('Neg', 13, (x) => -x)
-export const Sqrt = unary('Sqrt', 13, Math.sqrt)
-export const Reciprocal = unary('Reciprocal', 13, (x) => 1 / x)
+export const Neg = unary('Neg', 13, (x) => -x, (x) => Mul(x, scalar(x, -1)))
+export const Sqrt = unary('Sqrt', 13, Math.sqrt, (x) => Pow(x, scalar(x, 0.5)))
+export const Reciprocal = unary('Reciprocal', 13, (x) => 1 / x, (x) => Pow(x, scalar(x, -1)))
 export const Exp = unary('Exp', 13, Math.exp)
 export const Log = unary('Log', 13, Math.log)
-export const Tanh = unary('Tanh', 13, Math.tanh)
-export const Sigmoid = unary('Sigmoid', 13, (x) => 1 / (1 + Math.exp(-x)))
-export const Relu = unary('Relu', 14, (x) => Math.max(0, x))
+export const Tanh = unary('Tanh', 13, Math.tanh, (x) => Sub(Mul(Sigmoid(Mul(x, scalar(x, 2))), scalar(x, 2)), scalar(x, 1)))
+export const Sigmoid = unary('Sigmoid', 13, (x) => 1 / (1 + Math.exp(-x)), (x) => Reciprocal(Add(Exp(Neg(x)), scalar(x, 1))))
+export const Relu = unary('Relu', 14, (x) => Math.max(0, x), (x) => Max([x, scalar(x, 0)]))
 export const Sin = unary('Sin', 7, Math.sin)
 export const Cos = unary('Cos', 7, Math.cos)
 export const Floor = unary('Floor', 13, Math.floor)
@@ -173,6 +187,10 @@ export const Clip = defineOp('Clip', {
   since: 13,
   inputs: ['X', 'min?', 'max?'],
   infer: ([x]) => ({ dtype: x.dtype, shape: x.shape }),
+  decompose: ([x, least, most]) => {
+    const raised = least === undefined ? x : Max([x, least])
+    return most === undefined ? raised : Min([raised, most])
+  },
 })
 
 export const Cast = defineOp('Cast', {

@@ -1,15 +1,22 @@
 import { ShapeMismatchError } from '@tenon/core'
+import { volume } from '../dimension.js'
+import { scalar } from '../literals.js'
 import { defineOp, type Value, type ValueType } from '../op.js'
 import { axisIndex } from '../shapes.js'
-import { Abs, Add, Exp, Log, Mul, Sub } from './elementwise.js'
+import { Abs, Add, Div, Exp, Log, Mul, Sqrt, Sub } from './elementwise.js'
 import { fromNumbers, numbers, strides } from './evaluate.js'
 
-/** Sizes after reducing: each reduced axis becomes 1, or goes. Axes left out are all axes, or none where the attribute says so. */
-function reduced(op: string, x: ValueType, axes: ValueType | undefined, keepdims: number, noop: number): ValueType {
+/** The axes to reduce. Left out, they are all axes, or none where the attribute says so. */
+function axesOf(op: string, x: ValueType, axes: ValueType | undefined, noop: number): readonly number[] {
   if (axes !== undefined && axes.elements === undefined) throw new ShapeMismatchError({ op, expected: 'constant axes', actual: 'axes computed at run time' })
   const listed = axes?.elements as number[] | undefined
   const all = x.shape.map((_, axis) => axis)
-  const over = listed === undefined || listed.length === 0 ? (noop ? [] : all) : listed.map((axis) => axisIndex(op, axis, x.shape.length))
+  return listed === undefined || listed.length === 0 ? (noop ? [] : all) : listed.map((axis) => axisIndex(op, axis, x.shape.length))
+}
+
+/** Sizes after reducing: each reduced axis becomes 1, or goes. */
+function reduced(op: string, x: ValueType, axes: ValueType | undefined, keepdims: number, noop: number): ValueType {
+  const over = axesOf(op, x, axes, noop)
   const shape = keepdims ? x.shape.map((size, axis) => (over.includes(axis) ? 1 : size)) : x.shape.filter((_, axis) => !over.includes(axis))
   return { dtype: x.dtype, shape }
 }
@@ -22,7 +29,7 @@ const overAxes = {
 const reduction = <Name extends string>(op: Name, since: number) =>
   defineOp(op, { since, ...overAxes, infer: ([x, axes], { keepdims, noop_with_empty_axes: noop }) => reduced(op, x, axes, keepdims, noop) })
 
-type Reduce = (x: Value, axes: Value | undefined, keeping: { readonly keepdims: number; readonly noop_with_empty_axes: number }) => Value
+type Reduce = (x: Value, axes: Value | undefined, keeping: { readonly keepdims: number; readonly noop_with_empty_axes: number }) => Value | undefined
 
 const composite = <Name extends string>(op: Name, reduce: Reduce) =>
   defineOp(op, {
@@ -33,10 +40,16 @@ const composite = <Name extends string>(op: Name, reduce: Reduce) =>
   })
 
 export const ReduceSum = reduction('ReduceSum', 13)
-export const ReduceMean = reduction('ReduceMean', 18)
+/** A sum over as many, where that is known ahead. */
+export const ReduceMean = composite('ReduceMean', (x, axes, keeping) => {
+  const count = volume(axesOf('ReduceMean', x, axes, keeping.noop_with_empty_axes).map((axis) => x.shape[axis]!))
+  if (typeof count !== 'number') return undefined
+  const total = ReduceSum(x, axes, keeping)
+  return x.dtype.includes('float') ? Mul(total, scalar(x, 1 / count)) : Div(total, scalar(x, count))
+})
 export const ReduceMax = reduction('ReduceMax', 20)
 export const ReduceMin = reduction('ReduceMin', 20)
-export const ReduceL2 = reduction('ReduceL2', 18)
+export const ReduceL2 = composite('ReduceL2', (x, axes, keeping) => Sqrt(ReduceSumSquare(x, axes, keeping)))
 export const ReduceProd = reduction('ReduceProd', 18)
 export const ReduceL1 = composite('ReduceL1', (x, axes, keeping) => ReduceSum(Abs(x), axes, keeping))
 export const ReduceSumSquare = composite('ReduceSumSquare', (x, axes, keeping) => ReduceSum(Mul(x, x), axes, keeping))

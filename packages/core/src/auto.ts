@@ -1,0 +1,2 @@
+/** The name that stands for the quickest backend. */
+export const AUTO = 'auto'
