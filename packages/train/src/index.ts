@@ -1,0 +1,6 @@
+export { adamW, type AdamWOptions } from './adamw.js'
+export { crossEntropy, type CrossEntropyOptions } from './cross-entropy.js'
+export { meanSquaredError } from './mean-squared-error.js'
+export { openStep, type StepOptions, type StepResult, type StepRunner } from './open-step.js'
+export type { Optimizer, OptimizerContext, Trained } from './optimizer.js'
+export { trainingStep, type TrainingStep, type TrainingStepOptions } from './training-step.js'
