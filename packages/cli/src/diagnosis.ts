@@ -1,9 +1,10 @@
 import { availableParallelism, cpus, totalmem } from 'node:os'
+import { diagnoseBackends, type DiagnosedBackend } from './doctor/backends.js'
 import { describe, type Description } from './errors/describe.js'
 import { installedVersion } from './installed-version.js'
 import { packageVersion } from './package-folder.js'
 import type { Progress } from './progress.js'
-import { DEFAULT_MODEL, probeBackends, type Open, type ProbedBackend } from './runtime.js'
+import { DEFAULT_MODEL, type Open } from './runtime.js'
 import { similarities } from './similarity.js'
 
 /** What `doctor` found: see the README. */
@@ -16,7 +17,7 @@ export interface Diagnosis {
   readonly processor: { readonly model: string; readonly threads: number }
   /** In bytes. */
   readonly memory: { readonly total: number; readonly available: number; readonly process: number }
-  readonly backends: readonly ProbedBackend[]
+  readonly backends: readonly DiagnosedBackend[]
   /** Versions; `null` where a package is missing. */
   readonly libraries: Readonly<Record<string, string | null>>
   readonly model: ModelDiagnosis
@@ -41,11 +42,12 @@ export interface DiagnoseOptions {
   readonly open: Open
   readonly signal: AbortSignal
   readonly progress: Progress
+  /** Whether the speed of devices is not to be measured. */
+  readonly quick: boolean
 }
 
-export async function diagnose({ model: wanted, open, signal, progress }: DiagnoseOptions): Promise<Diagnosis> {
-  progress.stage('looking for devices')
-  const backends = await probeBackends()
+export async function diagnose({ model: wanted, open, signal, progress, quick }: DiagnoseOptions): Promise<Diagnosis> {
+  const backends = await diagnoseBackends({ signal, progress, quick })
   const model = await tryModel({ model: wanted, open, signal, progress })
   signal.throwIfAborted()
   return {
@@ -70,7 +72,7 @@ const PROBES = ['A carpenter cuts a joint into the oak beam.', 'The joiner shape
 /** A first run warms caches up; the timing is of the runs after it. */
 const ROUNDS = 8
 
-async function tryModel({ model: wanted, open, signal, progress }: DiagnoseOptions): Promise<ModelDiagnosis> {
+async function tryModel({ model: wanted, open, signal, progress }: Omit<DiagnoseOptions, 'quick'>): Promise<ModelDiagnosis> {
   try {
     const began = performance.now()
     await using opened = await open({ model: wanted, signal, progress })

@@ -47,7 +47,6 @@ describe('the command', () => {
     [['ask', 'why?', '--jsno'], 'did you mean --json', "unknown option '--jsno'"],
     [['ask', 'why?', '.', '--top-k', '0'], '--help', 'Give a whole number from 1 on'],
     [['ask', 'why?', '.', '--threshold', '2'], '--help', 'Give a number from 0 to 1'],
-    [['ask', 'why?', '.', '--device', 'abacus'], '--help', 'Allowed choices are cpu, cuda, tensorrt'],
     [['doctor', 'who'], '--help', 'too many arguments'],
   ])('teaches what is wrong with %j', async (argv, remedy, message) => {
     const { code, stdout, stderr } = await run(argv)

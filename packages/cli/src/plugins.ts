@@ -1,11 +1,17 @@
+import type { Backend } from '@tenon/core'
+import { optionalBackend, type DeviceOption } from './optional-backend.js'
+
 /** Where models come from and what families are known, for every command that opens one. */
 export async function modelPlugins() {
   const [{ files, hub }, { encoders }] = await Promise.all([import('@tenon/checkpoint'), import('@tenon/models')])
   return [files(), hub(), ...encoders()] as const
 }
 
-/** What models run on. */
+/** What models run on: what comes with the command, and what was installed beside it or else says how to. */
 export async function backendPlugins() {
-  const { onnx } = await import('@tenon/backend-onnx')
-  return [onnx()]
+  const [{ onnx }, tensorFlow] = await Promise.all([
+    import('@tenon/backend-onnx'),
+    optionalBackend('tfjs', '@tenon/backend-tfjs-gpu', async () => (await import('@tenon/backend-tfjs-gpu')).tfjs()),
+  ])
+  return [onnx({ devices: ['cpu', 'cuda', 'tensorrt'] }) as Backend<'onnx', DeviceOption>, tensorFlow] as const
 }

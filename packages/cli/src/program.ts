@@ -9,7 +9,6 @@ import type { Context } from './context.js'
 import { UsageError } from './errors/usage-error.js'
 import { compressions } from './open-checkpoint.js'
 import { packageVersion } from './package-folder.js'
-import { devices } from './runtime.js'
 
 /** The commands and their options. Each command's own code is imported when it is run. */
 export function createProgram(context: Context): { run(argv: readonly string[]): Promise<number> } {
@@ -60,7 +59,9 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
     .addArgument(new Argument('[paths...]', 'files, and folders with all that is below them; - for what is piped in'))
     .option('-q, --question <text>', 'a question; repeat it to ask several, and then name paths only', collect)
     .addOption(modelOption())
+    .addOption(backendOption())
     .addOption(deviceOption())
+    .addOption(deploymentOption())
     .option('-s, --store <folder>', 'keep what was read there; the next time only what changed is read')
     .option('-r, --reader <model>', 'a question-answering model that finds the exact words in the sentence')
     .option('-k, --top-k <n>', 'how many passages to consider and show in --json (default: 5)', positiveInteger)
@@ -90,7 +91,9 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
     .option('-f, --file <file>', 'read texts from a file, a text a line; empty lines are left out')
     .option('-s, --similarity', 'print cosine similarities instead of vectors')
     .addOption(modelOption())
+    .addOption(backendOption())
     .addOption(deviceOption())
+    .addOption(deploymentOption())
     .option('--json', 'print one JSON document')
     .option('--quiet', 'no progress and no notes')
     .addHelpText(
@@ -151,8 +154,9 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
   program
     .command('doctor')
     .summary('say what works on this machine, and how to get the rest')
-    .description('Looks at this machine, its devices and the installed packages, and runs the model once.')
+    .description('Looks at this machine, its devices and the installed packages, measures how fast each device is, and runs the model once.')
     .addOption(modelOption())
+    .option('--quick', 'do not measure')
     .option('--json', 'print one JSON document')
     .option('--quiet', 'no progress and no notes')
     .action(async (options: DoctorOptions) => {
@@ -188,7 +192,9 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
 }
 
 const modelOption = () => new Option('-m, --model <model>', 'a model folder, an installed model package, or a name on the hub (default: the one that comes with tenon)')
-const deviceOption = () => new Option('--device <device>', 'where to compute').choices(devices).default('cpu')
+const backendOption = () => new Option('--backend <name>', 'what to compute with: onnx, tfjs, or auto for the quickest (default: onnx)')
+const deviceOption = () => new Option('--device <device>', "a device of the backend's, as `tenon doctor` lists them (default: its first that is available)")
+const deploymentOption = () => new Option('--deployment <file>', 'a JSON file that says for each task what to compute with')
 
 /** Aligned, with what each is for behind it. */
 function examples({ out: { colors } }: Context, list: readonly (readonly [command: string, purpose: string])[]): string {

@@ -1,20 +1,27 @@
 import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Embedder, Probe } from '@tenon/core'
+import type { Embedder, ParsedDeployment } from '@tenon/core'
 import type { KnowledgeBase } from '@tenon/task-qa'
-import { modelPlugins } from './plugins.js'
+import { UsageError } from './errors/usage-error.js'
+import { backendPlugins, modelPlugins } from './plugins.js'
 import type { Progress } from './progress.js'
 
 /** The model that comes with the command. */
 export const DEFAULT_MODEL = '@tenon/model-all-minilm-l6-v2'
 
-export const devices = ['cpu', 'cuda', 'tensorrt'] as const
-export type Device = (typeof devices)[number]
+/** What to compute on, as options of commands. */
+export interface RunsOn {
+  /** A backend's name, or `auto`. Default: onnx. */
+  readonly backend?: string | undefined
+  readonly device?: string | undefined
+  /** A file that says it for each task, and stands in place of the others. */
+  readonly deployment?: string | undefined
+}
 
-export interface OpenOptions {
-  /** Default: the model that comes with the command. */
+export interface OpenOptions extends RunsOn {
+  /** Default: the deployment's, or the model that comes with the command. */
   readonly model?: string | undefined
-  readonly device?: Device | undefined
   readonly signal: AbortSignal
   /** Hears what the libraries tell. */
   readonly progress: Progress
@@ -31,60 +38,61 @@ export interface Opened extends AsyncDisposable {
 export interface KnowledgeBaseChoices {
   /** A folder that keeps what was read. Default: memory. */
   readonly store?: string | undefined
-  /** A model that reads the exact words. Default: answers are sentences. */
+  /** A model that reads the exact words. Default: the deployment's; without one, answers are sentences. */
   readonly reader?: string | undefined
 }
 
 export type Open = (options: OpenOptions) => Promise<Opened>
 
 /** Joins the installed packages. They are imported here and not before: `--help` needs none of them. */
-export const open: Open = async ({ model, device = 'cpu', signal, progress }) => {
+export const open: Open = async ({ model, signal, progress, ...on }) => {
   progress.stage('opening the model')
-  const [{ createRuntime }, models, { onnx }, { embedding }, { fileStore, knowledgeBase, questionAnswering }] = await Promise.all([
+  const [{ createRuntime }, models, backends, { embedding }, { fileStore, knowledgeBase, questionAnswering }, deployment] = await Promise.all([
     import('@tenon/core'),
     modelPlugins(),
-    import('@tenon/backend-onnx'),
+    backendPlugins(),
     import('@tenon/task-embedding'),
     import('@tenon/task-qa'),
+    deploymentOf(on),
   ])
-  const runtime = createRuntime({ plugins: [...models, onnx({ devices: [device] }), embedding(), questionAnswering(), knowledgeBase()] })
+  const runtime = createRuntime({ plugins: [...models, ...backends, embedding(), questionAnswering(), knowledgeBase()], deployment })
   runtime.on('progress', progress.update)
   runtime.on('notice', ({ message }) => progress.note(message))
-  const request = { model: model ?? (await defaultModel()), signal }
+  const embeds = modelOf(deployment, 'embedding') ?? modelOf(deployment, 'knowledge-base')
+  if (model !== undefined && embeds !== undefined) throw new UsageError({ message: `--model names ${model}, and the deployment ${embeds}`, remedy: 'Leave one of them out' })
+  const request = { ...(embeds === undefined && { model: model ?? (await defaultModel()) }), signal }
   return {
-    model: model ?? DEFAULT_MODEL,
-    knowledgeBase: ({ store, reader } = {}) =>
-      runtime.task('knowledge-base', { ...request, ...(store !== undefined && { store: fileStore(store) }), ...(reader !== undefined && { reader: { model: reader } }) }),
+    model: model ?? embeds ?? DEFAULT_MODEL,
+    knowledgeBase({ store, reader = modelOf(deployment, 'question-answering') } = {}) {
+      return runtime.task('knowledge-base', { ...request, ...(store !== undefined && { store: fileStore(store) }), ...(reader !== undefined && { reader: { model: reader } }) })
+    },
     embedder: () => runtime.task('embedding', request),
     [Symbol.asyncDispose]: () => runtime.dispose(),
   }
 }
 
+/** @throws UsageError, InvalidDeploymentError */
+async function deploymentOf({ backend, device, deployment }: RunsOn): Promise<ParsedDeployment> {
+  if (deployment !== undefined) {
+    if (backend !== undefined || device !== undefined) throw new UsageError({ message: `The deployment says what to compute on, and --${backend === undefined ? 'device' : 'backend'} does too`, remedy: 'Leave one of them out' })
+    const { parseDeployment } = await import('@tenon/core')
+    return parseDeployment(await readFile(deployment, 'utf8'))
+  }
+  if (backend === 'auto' && device !== undefined) throw new UsageError({ message: 'A device was named, and no backend that has it', remedy: 'Name the backend, or leave the device out: auto tries them all' })
+  const choice = { name: backend ?? 'onnx', ...(device !== undefined && { device }) }
+  return { default: { backend: choice } as never }
+}
+
+/** The model that a deployment gives a role. The runtime has checked what else it says. */
+const modelOf = ({ roles = {} }: ParsedDeployment, role: string): string | undefined => (roles[role] as { readonly model?: string } | undefined)?.model
+
 /**
  * The folder of the model that comes with the command.
  * @throws ModelNotFoundError
  */
-export async function defaultModel(): Promise<string> {
+async function defaultModel(): Promise<string> {
   const { directory } = await import('@tenon/model-all-minilm-l6-v2')
   if (existsSync(join(directory, 'config.json'))) return directory
   const { ModelNotFoundError } = await import('@tenon/core')
   throw new ModelNotFoundError({ reference: DEFAULT_MODEL, looked: [{ source: directory, reason: 'the package holds no model; install it again' }] })
-}
-
-/** A backend by name, and what it found on this machine. */
-export interface ProbedBackend {
-  readonly name: string
-  readonly probe: Probe
-}
-
-/** Asks every backend that comes with the command what this machine offers. */
-export async function probeBackends(): Promise<ProbedBackend[]> {
-  const { onnx } = await import('@tenon/backend-onnx')
-  const backends = [onnx({ devices })]
-  const probed: ProbedBackend[] = []
-  for (const backend of backends) {
-    probed.push({ name: backend.name, probe: await backend.probe() })
-    await backend.dispose?.()
-  }
-  return probed
 }

@@ -59,7 +59,10 @@ describe("the backend 'auto'", () => {
     const gpu = { available: false, reason: 'no GPU' } as const
     const several: Probe = { available: true, devices: [{ device: 'wasm', available: true }, { device: 'cpu', available: true }, { device: 'gpu', available: false, reason: 'no driver' }] }
     await using made = runtime(backend('slow', () => 40), backend('quick', (device) => (device === 'wasm' ? 25 : 1), several), backend('none', () => 1, gpu))
+    const stages: string[] = []
+    made.on('progress', ({ stage, done, total }) => stages.push(`${stage} ${done}/${total}`))
     await made.task('echo', auto())
+    expect(stages).toEqual(['measuring slow/cpu 0/3', 'measuring quick/wasm 1/3', 'measuring quick/cpu 2/3'])
     expect(make.log).toEqual(['files m', 'slow', 'quick/wasm', 'free slow', 'quick/cpu', 'free quick/wasm'])
     expect(notices).toHaveLength(1)
     expect(notices[0]).toMatch(/^TENON_AUTO_BACKEND 'encoder' runs on quick\/cpu: slow\/cpu 4\d(\.\d)? ms, quick\/wasm 2\d(\.\d)? ms, quick\/cpu \d\.?\d* ms a run of batch 1, sequence 64; quick\/gpu: no driver; none: no GPU$/)
@@ -144,6 +147,15 @@ describe("the backend 'auto'", () => {
     await made.dispose()
     expect(make.live.size).toBe(0)
     expect(runs.every((label) => label === 'a')).toBe(true)
+  })
+
+  it.each(['progress', 'notice'] as const)('leaves nothing where a listener throws: %s', async (type) => {
+    const { backend, runtime, make } = paced()
+    await using made = runtime(backend('a', () => 1), backend('b', () => 1))
+    let heard = 0
+    made.on(type, () => { if (type === 'notice' || ++heard === 2) throw new Error('listener') })
+    await expect(made.task('echo', auto())).rejects.toThrow('listener')
+    expect(make.live.size).toBe(0)
   })
 
   it('is an error with every reason where nothing is available', async () => {

@@ -1,17 +1,14 @@
 import type { Backend, Executable } from './backend.js'
+import { deviceOf, expand, named, whyNot, type Candidate, type PassedOver } from './candidates.js'
 import { checkResult } from './check-plugin-result.js'
 import type { BackendChoice, Chosen } from './choose.js'
 import { throwIfAborted } from './errors/aborted-error.js'
 import { BackendUnavailableError } from './errors/backend-unavailable-error.js'
-import { InvalidDeploymentError } from './errors/invalid-deployment-error.js'
-import { InvalidOptionError } from './errors/invalid-option-error.js'
 import { TenonError } from './errors/tenon-error.js'
 import type { Emit } from './events.js'
 import type { Graph } from './graph.js'
 import { graphKey, keyOf, shapeKey } from './identity.js'
-import { nearest } from './nearest.js'
 import { orAborted } from './or-aborted.js'
-import { probeBackend } from './probe-backend.js'
 import { Shared, type Lease } from './shared.js'
 import { timeRuns, type Timing } from './time-runs.js'
 import { describeSizes, warmUpFeeds } from './warm-up-feeds.js'
@@ -21,11 +18,6 @@ export interface CompileRequest {
   readonly signal: AbortSignal | undefined
   /** The most tokens that a text may have, as far as it is known. */
   readonly maxLength?: number | undefined
-}
-
-/** A backend with the device it would use, as notices and errors name it: `'onnx/cuda'`. */
-interface Candidate extends Chosen<Backend> {
-  readonly label: string
 }
 
 interface Measured {
@@ -72,13 +64,13 @@ export class Compiler {
 
   async #onOnly(only: Chosen<Backend>, choice: BackendChoice, graph: Graph, request: CompileRequest): Promise<Lease<Executable>> {
     // Without a device there is nothing to compare: compile tells better than a probe what is missing.
-    const reason = typeof only.options['device'] === 'string' ? await whyNot(only, choice) : undefined
+    const reason = deviceOf(only) !== undefined ? await whyNot(only, choice) : undefined
     if (reason !== undefined) throw noneAvailable([named(only)], [reason])
     return this.#acquire(only, graph, request)
   }
 
   async #onFirst(candidates: readonly Candidate[], choice: BackendChoice, graph: Graph, request: CompileRequest): Promise<Lease<Executable>> {
-    const passedOver: { readonly candidate: Candidate; readonly reason: string }[] = []
+    const passedOver: PassedOver[] = []
     for (const candidate of candidates) {
       throwIfAborted(request.signal)
       const reason = await whyNot(candidate, choice)
@@ -86,8 +78,7 @@ export class Compiler {
       if (typeof attempt === 'string') passedOver.push({ candidate, reason: attempt })
       else {
         const why = passedOver.map((each) => `${each.candidate.label}: ${each.reason}`).join('; ')
-        if (why !== '') request.emit({ type: 'notice', code: 'TENON_BACKEND_FALLBACK', message: `'${graph.name}' runs on ${candidate.label}: ${why}` })
-        return attempt
+        return why === '' ? attempt : announced(attempt, request, 'TENON_BACKEND_FALLBACK', `'${graph.name}' runs on ${candidate.label}: ${why}`)
       }
     }
     throw noneAvailable(passedOver.map(({ candidate }) => candidate), passedOver.map(({ reason }) => reason))
@@ -100,8 +91,7 @@ export class Compiler {
       const known = this.#quickest.get(key)
       const lease = known === undefined ? 'unknown' : await this.#acquire(known, graph, request).catch(reasonToPass)
       if (known === undefined || typeof lease === 'string') return this.#measureAll(key, choice, graph, request)
-      request.emit({ type: 'notice', code: 'TENON_AUTO_BACKEND', message: `'${graph.name}' runs on ${known.label}, the quickest for a graph alike` })
-      return lease
+      return announced(lease, request, 'TENON_AUTO_BACKEND', `'${graph.name}' runs on ${known.label}, the quickest for a graph alike`)
     })
     this.#measuring = Promise.allSettled([before, turn])
     return turn
@@ -114,12 +104,10 @@ export class Compiler {
     const sizes = { ...choice.auto!.sizes, ...limited(choice.auto!.sizes, request.maxLength) }
     let best: Measured | undefined
     const told: string[] = []
-    if (others.length > 0) {
-      for (const candidate of candidates) {
-        const outcome = await this.#measure(candidate, choice.auto!.milliseconds, graph, sizes, request, best?.timing.milliseconds).catch(async (error: unknown) => {
-          await best?.lease.release()
-          throw error
-        })
+    try {
+      for (const [done, candidate] of others.length > 0 ? candidates.entries() : []) {
+        request.emit({ type: 'progress', stage: `measuring ${candidate.label}`, done, total: candidates.length, unit: 'backends' })
+        const outcome = await this.#measure(candidate, choice.auto!.milliseconds, graph, sizes, request, best?.timing.milliseconds)
         if (typeof outcome === 'string') passedOver.push({ candidate, reason: outcome })
         else {
           told.push(`${candidate.label} ${show(outcome.timing.milliseconds)}`)
@@ -129,14 +117,16 @@ export class Compiler {
           await slower?.lease.release()
         }
       }
+    } catch (error) {
+      await best?.lease.release()
+      throw error
     }
     const lease = best?.lease ?? (await this.#onFirst(candidates, choice, graph, { ...request, emit: () => undefined }))
     const winner = best?.candidate ?? only
     if (best !== undefined || others.length === 0) this.#quickest.set(key, winner)
     const figures = told.length > 0 ? `${told.join(', ')} a run${describeSizes(graph, sizes)}` : others.length === 0 ? 'nothing else is available' : 'none could be measured'
     const why = [figures, ...passedOver.map((each) => `${each.candidate.label}: ${each.reason}`)].join('; ')
-    request.emit({ type: 'notice', code: 'TENON_AUTO_BACKEND', message: `'${graph.name}' runs on ${winner.label}: ${why}` })
-    return lease
+    return announced(lease, request, 'TENON_AUTO_BACKEND', `'${graph.name}' runs on ${winner.label}: ${why}`)
   }
 
   /** How long a candidate takes, or why it is passed over. */
@@ -171,58 +161,21 @@ export class Compiler {
   }
 }
 
-const deviceOf = ({ options }: Chosen<Backend>): string | undefined => (typeof options['device'] === 'string' ? options['device'] : undefined)
-
-function named(chosen: Chosen<Backend>): Candidate {
-  const device = deviceOf(chosen)
-  return { ...chosen, label: device === undefined ? chosen.plugin.name : `${chosen.plugin.name}/${device}` }
-}
-
-/**
- * Why a backend, or the device asked of it, is not available here.
- * @throws InvalidDeploymentError, InvalidOptionError when it has no such device.
- */
-async function whyNot(chosen: Chosen<Backend>, { path }: BackendChoice): Promise<string | undefined> {
-  const { plugin } = chosen
-  const wanted = deviceOf(chosen)
-  const { available, devices = [], ...probe } = await probeBackend(plugin)
-  const reason = available ? undefined : (probe as { reason: string }).reason
-  const device = devices.find((each) => each.device === wanted)
-  if (wanted === undefined || devices.length === 0) return reason
-  if (device === undefined) throw noSuchDevice(plugin.name, wanted, devices.map((each) => each.device), path)
-  return device.available ? reason : device.reason ?? reason ?? 'it is not available'
-}
-
-function noSuchDevice(backend: string, device: string, devices: readonly string[], path: string | undefined): TenonError {
-  const close = nearest(device, devices)
-  const problem = `is '${device}', which is no device of the backend '${backend}' as it was passed`
-  const remedy = `${close === undefined ? '' : `Did you mean '${close}'? `}It has: ${devices.join(', ')}`
-  return path === undefined ? new InvalidOptionError({ where: `the backend '${backend}'`, option: 'device', problem, remedy }) : new InvalidDeploymentError({ path: `${path}.device`, problem, remedy })
-}
-
-/** Each backend with each of its devices, unless a device was named. */
-async function expand(choice: BackendChoice): Promise<{ candidates: Candidate[]; passedOver: { candidate: Candidate; reason: string }[] }> {
-  const candidates: Candidate[] = []
-  const passedOver: { candidate: Candidate; reason: string }[] = []
-  for (const chosen of choice.candidates) {
-    const probe = deviceOf(chosen) === undefined ? await probeBackend(chosen.plugin) : undefined
-    const devices = probe?.available === true ? probe.devices.map(({ device }) => device) : []
-    const several = devices.map((device) => ({ ...chosen, options: { ...chosen.options, device } }))
-    for (const each of several.length > 1 ? several : [chosen]) {
-      // Of a single device nothing need be said to the backend; it is named all the same.
-      const candidate = several.length === 1 ? { ...named(several[0]!), options: chosen.options } : named(each)
-      const reason = await whyNot(each, choice)
-      if (reason === undefined) candidates.push(candidate)
-      else passedOver.push({ candidate, reason })
-    }
-  }
-  return { candidates, passedOver }
-}
-
 /** What the model cannot read need not be measured. */
 function limited(sizes: Readonly<Record<string, number>>, maxLength: number | undefined): Readonly<Record<string, number>> {
   const asked = sizes['sequence'] ?? 128
   return maxLength === undefined || maxLength >= asked ? {} : { sequence: maxLength }
+}
+
+/** Says what was chosen. A listener that throws does not keep it. */
+async function announced(lease: Lease<Executable>, { emit }: CompileRequest, code: string, message: string): Promise<Lease<Executable>> {
+  try {
+    emit({ type: 'notice', code, message })
+    return lease
+  } catch (error) {
+    await lease.release()
+    throw error
+  }
 }
 
 function reasonToPass(error: unknown): string {

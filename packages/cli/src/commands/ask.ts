@@ -7,14 +7,13 @@ import { UsageError } from '../errors/usage-error.js'
 import { exitCodes } from '../exit-codes.js'
 import { createLocator } from '../locate.js'
 import { renderAnswer } from '../render-answer.js'
-import type { Device } from '../runtime.js'
+import type { RunsOn } from '../runtime.js'
 import type { Channel } from '../terminal.js'
 import { counted, duration } from '../units.js'
 
-export interface AskOptions extends CommonOptions {
+export interface AskOptions extends CommonOptions, RunsOn {
   readonly question?: readonly string[]
   readonly model?: string
-  readonly device?: Device
   readonly topK?: number
   readonly threshold?: number
   readonly store?: string
@@ -32,7 +31,7 @@ export async function ask(context: Context, args: readonly string[], options: As
   const document = await pipedDocument(context, paths, options.store)
 
   const began = performance.now()
-  await using opened = await context.open({ model: options.model, device: options.device, signal, progress })
+  await using opened = await context.open({ model: options.model, backend: options.backend, device: options.device, deployment: options.deployment, signal, progress })
   const base = await opened.knowledgeBase({ store: options.store, reader: options.reader })
   const loaded = performance.now()
   const named = paths.filter((path) => path !== '-')

@@ -5,14 +5,13 @@ import { UsageError } from '../errors/usage-error.js'
 import { exitCodes } from '../exit-codes.js'
 import type { Progress } from '../progress.js'
 import { readLines } from '../read-lines.js'
-import type { Device } from '../runtime.js'
+import type { RunsOn } from '../runtime.js'
 import { renderSimilarities, similarities } from '../similarity.js'
 
-export interface EmbedCommandOptions extends CommonOptions {
+export interface EmbedCommandOptions extends CommonOptions, RunsOn {
   readonly file?: string
   readonly similarity?: boolean
   readonly model?: string
-  readonly device?: Device
 }
 
 /** Texts embedded at a time: enough to be grouped by length, and few enough to be printed as they are done. */
@@ -24,7 +23,7 @@ export async function embed(context: Context, texts: readonly string[], options:
   const lines = source(context, texts, options)
   using progress = progressFor(context, options)
   const began = performance.now()
-  await using opened = await context.open({ model: options.model, device: options.device, signal, progress })
+  await using opened = await context.open({ model: options.model, backend: options.backend, device: options.device, deployment: options.deployment, signal, progress })
   const embedder = await opened.embedder()
   const loaded = performance.now()
 

@@ -75,7 +75,7 @@ describe('inspect', () => {
     const { family, head, weights, backends } = await inspected('@tenon/model-all-minilm-l6-v2')
     expect({ family, head }).toEqual({ family: 'bert', head: 'base' })
     expect(weights.map(({ dtype }) => dtype)).toContain('int8')
-    expect(backends).toMatchObject([{ backend: 'onnx', lowered: {} }])
+    expect(backends).toMatchObject([{ backend: 'onnx', lowered: {} }, { backend: 'tfjs' }])
   })
 
   it('names the nearest family for one that nobody reads, beside what it can tell', async () => {

@@ -15,18 +15,24 @@ export interface BackendSupport {
 }
 
 export function supportOf(backend: Backend, graph: Graph): BackendSupport {
-  const types = inferTypes(graph)
-  const foreign = graph.nodes.filter((node) => !backend.supports(node, node.inputs.map((name) => types.get(name))))
+  const foreign = foreignOps(backend, graph)
   const missing = missingOp(backend, graph)
   return {
     backend: backend.name,
     native: graph.nodes.length - foreign.length,
-    lowered: tally(foreign.map(({ op }) => op).filter((op) => op !== missing)),
+    lowered: tally(foreign.filter((op) => op !== missing)),
     ...(missing !== undefined && { missing }),
   }
 }
 
-function missingOp(backend: Backend, graph: Graph): string | undefined {
+/** The operators of the nodes that a backend has no kernel for. */
+export function foreignOps(backend: Backend, graph: Graph): string[] {
+  const values = inferTypes(graph)
+  return graph.nodes.filter((node) => !backend.supports(node, node.inputs.map((name) => values.get(name)))).map(({ op }) => op)
+}
+
+/** An operator that a backend cannot run in any form, if the graph has one. */
+export function missingOp(backend: Backend, graph: Graph): string | undefined {
   try {
     lower(backend).apply(graph)
     return undefined

@@ -1,7 +1,8 @@
 import { stat } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
-import { ShapeMismatchError, TenonError, type Backend, type Checkpoint, type Constant, type Graph, type Model, type ValueInfo } from '@tenon/core'
+import { ShapeMismatchError, TenonError, type Checkpoint, type Constant, type Graph, type Model, type ValueInfo } from '@tenon/core'
 import { describe, type Description } from '../errors/describe.js'
+import { isInstalled } from '../optional-backend.js'
 import { openCheckpoint, type OpenedCheckpoint } from '../open-checkpoint.js'
 import { backendPlugins } from '../plugins.js'
 import type { Progress } from '../progress.js'
@@ -149,7 +150,7 @@ function activationsOf(graph: Graph, tokens = TOKENS): MemoryEstimate['activatio
 }
 
 async function aboutGraph(graph: Graph): Promise<Pick<Inspection, 'graph' | 'memory' | 'backends'>> {
-  const backends: readonly Backend[] = await backendPlugins()
+  const backends = (await backendPlugins()).filter(isInstalled)
   return {
     graph: { nodes: graph.nodes.length, ops: tally(graph.nodes.map(({ op }) => op)), inputs: graph.inputs, outputs: graph.outputs },
     memory: {
