@@ -11,7 +11,9 @@ const captions = {
   checkpoint: 'folders, hub, safetensors, tokenizer',
   models: 'one readable file per family; export',
   compress: 'passes: graph in, smaller graph out',
+  train: 'losses, AdamW: a step is one graph',
   'backend-onnx': 'graphs on ONNX Runtime',
+  'backend-tfjs-gpu': 'graphs on TensorFlow.js kernels',
   'task-embedding': 'texts to vectors',
   'task-qa': 'answers from documents',
   'task-classify': 'labels of texts',
@@ -20,6 +22,8 @@ const captions = {
   'task-rerank': 'documents in order',
   'store-postgres': 'passages in Postgres',
   'model-all-minilm-l6-v2': 'a model, with no network',
+  testing: 'suites for plugins',
+  'create-tenon-plugin': 'a plugin of your own',
   cli: 'tenon ask · embed · export · inspect · doctor',
 }
 

@@ -30,6 +30,8 @@ const commands = {
     clearReports()
     const code = await inTurn(
       () => nx('test'),
+      // Some of these pack what was built.
+      () => nx('build'),
       () => run('vitest', ['run', '--dir', 'tools', '--no-isolate', '--maxWorkers=1']),
     )
     const { passed, failed } = countTests()
@@ -50,6 +52,11 @@ const commands = {
   },
 
   docs: () => run('node', ['tools/docs.mjs']),
+
+  async sizes() {
+    await build()
+    return run('node', ['tools/sizes.mjs'])
+  },
 
   lint: (args) => run('oxlint', ['--deny-warnings', ...args]),
 

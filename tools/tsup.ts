@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { basename } from 'node:path'
 import { defineConfig, type Options } from 'tsup'
 
 interface Manifest {
@@ -21,16 +22,33 @@ const commands = Object.fromEntries(
   Object.values(manifest.bin ?? {}).map((file) => [entryName(file), `src/${entryName(file)}.ts`]),
 )
 
+/** tsup names a CommonJS file in its own source map by its absolute path: of this machine, and wrong on any other. */
+const relativeMaps: NonNullable<Options['plugins']>[number] = {
+  name: 'relative-maps',
+  buildEnd({ writtenFiles }) {
+    for (const { name } of writtenFiles) {
+      if (!name.endsWith('.cjs.map')) continue
+      const map = JSON.parse(readFileSync(name, 'utf8')) as { file: string; sources: string[] }
+      const sources = map.sources.map((source) => (source === map.file ? basename(source) : source))
+      writeFileSync(name, JSON.stringify({ ...map, file: basename(map.file), sources }))
+    }
+  },
+}
+
 const shared: Options = {
   target: 'node20', // also lowers `using` and `await using`, which Node 20 cannot parse
   sourcemap: true,
   splitting: true, // what two entries share exists once, in CJS too
   shims: true, // import.meta.url in CJS
+  plugins: [relativeMaps],
 }
 
 const builds: Options[] = []
 if (Object.keys(libraries).length > 0) builds.push({ ...shared, entry: libraries, format: ['esm', 'cjs'], dts: true })
 if (Object.keys(commands).length > 0) builds.push({ ...shared, entry: commands, format: 'esm' })
 
+// Chunks of an older build would be published with the new one. Two builds run at once: each would remove the other's.
+const clean = builds.length === 1
+
 /** The build of every package, read from the exports and bin of its package.json. */
-export default defineConfig(builds)
+export default defineConfig(builds.map((build) => ({ ...build, clean })))

@@ -5,8 +5,8 @@ import { type Manifest, type Package, packageOf, readWorkspace } from './workspa
 const kinds = ['backend', 'task', 'model', 'store']
 const kindOf = (name: string) => kinds.find((kind) => name.startsWith(`@tenon/${kind}`))
 
-/** Tests, and what only tests import. */
-const isForTests = (file: string) => /(\.test(-d)?|\/test-[a-z-]+|\/testing\/.+)\.[jt]s$/.test(file)
+/** Tests, and what only tests import. The package @tenon/testing is none itself. */
+const isForTests = (file: string) => /(\.test(-d)?|\/test-[a-z-]+|\/src\/(.+\/)?testing\/.+)\.[jt]s$/.test(file)
 
 /** One sentence for each arrow between packages that must not be there. */
 function wrongArrows(packages: Package[]): string[] {
@@ -93,6 +93,15 @@ describe('the arrows between the packages', () => {
   it('may be drawn by tests alone where they are declared for development', () => {
     const models = pkg('models', 2, { devDependencies: { '@tenon/backend-onnx': 'workspace:^' } }, ['@tenon/backend-onnx'], 'bert.ts')
     expect(wrongArrows([models, pkg('backend-onnx', 3)])).toEqual(['packages/models/src/bert.ts imports @tenon/backend-onnx, which @tenon/models does not declare'])
+  })
+
+  it('may point to the conformance suites in tests of any layer, and the suites are no tests themselves', () => {
+    const suites = pkg('testing', 4, { dependencies: { '@tenon/core': 'workspace:^' } }, ['@tenon/core'], 'index.ts')
+    const models = pkg('models', 2, { devDependencies: { '@tenon/testing': 'workspace:^' } }, ['@tenon/testing'], 'bert.test.ts')
+    expect(wrongArrows([pkg('core', 0), models, suites])).toEqual([])
+    expect(wrongArrows([pkg('core', 0), pkg('models', 2, { dependencies: { '@tenon/testing': 'workspace:^' } }), suites])).toEqual(['@tenon/models (layer 2) depends on @tenon/testing (layer 4)'])
+    const using = pkg('testing', 4, { devDependencies: { '@tenon/backend-onnx': 'workspace:^' } }, ['@tenon/backend-onnx'], 'index.ts')
+    expect(wrongArrows([using])).toEqual(['packages/testing/src/index.ts imports @tenon/backend-onnx, which @tenon/testing does not declare'])
   })
 
   it('may join a backend and a model family in tests only', () => {

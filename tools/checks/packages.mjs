@@ -1,16 +1,10 @@
-// Packs every public package as it would be published and checks the tarball: that its package.json says what it holds
+// Checks every public package as it would be published: that its package.json says what it holds
 // (publint) and that TypeScript finds the right types for ESM and CJS (are the types wrong).
-import { execFile } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
+import { readFileSync } from 'node:fs'
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
-
-const packages = new URL('../../packages/', import.meta.url)
-const pack = promisify(execFile)
+import { pack } from '../pack.mjs'
 
 async function problemsOf(tarball) {
   const data = readFileSync(tarball)
@@ -28,21 +22,12 @@ async function problemsOf(tarball) {
   return problems
 }
 
-const folder = mkdtempSync(join(tmpdir(), 'tenon-pack-'))
 let broken = 0
-try {
-  for (const name of readdirSync(packages)) {
-    const manifest = JSON.parse(readFileSync(new URL(`${name}/package.json`, packages), 'utf8'))
-    if (manifest.private) continue
-    const tarball = join(folder, `${name}.tgz`)
-    await pack('pnpm', ['pack', '--out', tarball], { cwd: new URL(`${name}/`, packages), shell: process.platform === 'win32' })
-    const problems = await problemsOf(tarball)
-    const size = `${(readFileSync(tarball).length / 1024).toFixed(0)} KiB`
-    console.log(`${manifest.name.padEnd(32)} ${size.padStart(10)}  ${problems.length > 0 ? 'PROBLEMS' : 'ok'}`)
-    for (const problem of problems) console.log(`  ${problem}`)
-    broken += problems.length > 0 ? 1 : 0
-  }
-} finally {
-  rmSync(folder, { recursive: true })
+for (const { name, tarball } of (await pack()).values()) {
+  const problems = await problemsOf(tarball)
+  const size = `${(readFileSync(tarball).length / 1024).toFixed(0)} KiB`
+  console.log(`${name.padEnd(32)} ${size.padStart(10)}  ${problems.length > 0 ? 'PROBLEMS' : 'ok'}`)
+  for (const problem of problems) console.log(`  ${problem}`)
+  broken += problems.length > 0 ? 1 : 0
 }
 process.exitCode = broken > 0 ? 1 : 0

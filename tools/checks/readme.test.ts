@@ -27,6 +27,10 @@ it.each(['README.md', 'README.zh.md'])('runs the code of %s as it stands there',
 
 it.each([
   ['docs/guides/files.md', /^bert \d+\n$/],
+  ['docs/guides/installing.md', /^works: ONNX Runtime 1\.\d+\.\d+\n$/],
+  ['docs/guides/bundling.md', /^bundled 0\n$/],
+  ['docs/guides/deployment.md', /^0\.[5-9]\d\n$/],
+  ['docs/guides/plugins.md', /^9\n$/],
   ['docs/guides/tasks.md', /^cat, kitten 0\.[6-9]\d cat, saw 0\.[0-4]\d\n$/],
 ])('runs the first code of %s', { timeout: 120_000 }, async (guide, expected) => {
   expect(await outputOf(guide)).toMatch(expected)

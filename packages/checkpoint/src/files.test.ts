@@ -1,8 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises'
+import { Module } from 'node:module'
 import { join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { InvalidFileError, InvalidOptionError, MissingFileError } from '@tenon/core'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { files, type FilesOptions } from './files.js'
 import { temporaryFolder } from './test-support.js'
 
@@ -53,6 +54,16 @@ describe('files', () => {
         reference: '@scope/a-model',
         config: { model_type: 'bert' },
       })
+  })
+
+  it('opens an npm package where a package manager answers for node_modules', async () => {
+    const { folder } = await projectWith('elsewhere', {})
+    await model(folder)
+    // Yarn's Plug'n'Play puts itself in the place of this method.
+    const resolution = vi.spyOn(Module as unknown as Record<'_resolveFilename', (request: string) => string>, '_resolveFilename')
+    resolution.mockImplementation(() => join(folder, 'package.json'))
+    onTestFinished(() => resolution.mockRestore())
+    await expect(open('elsewhere')).resolves.toMatchObject({ reference: 'elsewhere', config: { model_type: 'bert' } })
   })
 
   it('opens the folder that a package names as its model', async () => {

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { isAbsolute, join, resolve } from 'node:path'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { checkOptions, InvalidFileError, type Source } from '@tenon/core'
 import { openFolder } from './folder.js'
@@ -60,7 +60,7 @@ async function locate(reference: string, from: string | URL | undefined): Promis
   const why = (await isFolder(folder)) ? `the folder ${folder} holds no config.json` : noFolder
   if (!packageName.test(reference)) return { notFound: why }
   const starts =
-    from === undefined ? [pathToFileURL(join(process.cwd(), 'here')), new URL(import.meta.url)] : [startOf(from)]
+    from === undefined ? [pathToFileURL(join(process.cwd(), 'here')), own()] : [startOf(from)]
   for (const start of starts) {
     const directory = await packageFolder(reference, start)
     if (directory !== undefined) return modelOf(directory)
@@ -87,6 +87,9 @@ function fromUrl(url: string | URL): string | undefined {
   }
 }
 
+/** This file, or the program that was started: a bundle in CommonJS has no import.meta.url. */
+const own = () => (import.meta.url === undefined ? pathToFileURL(process.argv[1] ?? join(process.cwd(), 'here')) : new URL(import.meta.url))
+
 /** A file in the folder, for Node's resolution starts beside a file. */
 function startOf(from: string | URL): URL {
   const folder = from instanceof URL || from.startsWith('file:') ? fromUrl(from) : resolve(from)
@@ -98,10 +101,15 @@ function startOf(from: string | URL): URL {
  * package.json.
  */
 async function packageFolder(name: string, start: URL): Promise<string | undefined> {
-  for (const modules of createRequire(start).resolve.paths(name) ?? []) {
+  const require = createRequire(start)
+  for (const modules of require.resolve.paths(name) ?? []) {
     if (await isFile(join(modules, name, 'package.json'))) return join(modules, name)
   }
-  return undefined
+  try {
+    return dirname(require.resolve(`${name}/package.json`)) // Yarn's Plug'n'Play has no node_modules and answers here
+  } catch {
+    return undefined
+  }
 }
 
 /** The folder of a package that holds the model, if it is a model package. */

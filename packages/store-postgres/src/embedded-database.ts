@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module'
+import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { inTransaction, type Database, type Parameter, type Row, type Run } from './database.js'
 
@@ -32,7 +33,8 @@ export interface EmbeddedDatabase extends Database {
 
 /** PGlite in a folder, or in memory where none is given. One process at a time may have a folder open: see `folder-lock.ts`. */
 export async function embeddedDatabase(folder: string | undefined): Promise<EmbeddedDatabase> {
-  const { resolve } = createRequire(import.meta.url)
+  // A bundle in CommonJS has no import.meta.url: the packages are then looked for from the program that was started.
+  const { resolve } = createRequire(import.meta.url ?? process.argv[1] ?? join(process.cwd(), 'here'))
   const worker = new Worker(script, { eval: true, workerData: { folder, pglite: resolve('@electric-sql/pglite'), pgvector: resolve('@electric-sql/pglite-pgvector') } })
   const waiting = new Map<number, { resolve(rows: Row[]): void; reject(error: Error): void }>()
   let last = 0

@@ -3,7 +3,7 @@ import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { NewDocument, Store } from '@tenon/core'
 import { memoryStore } from '@tenon/task-qa'
-import { documentOf, lastingStoreCases, storeCases, testEmbedder } from '@tenon/task-qa/testing'
+import { documentOf, testEmbedder, testStore } from '@tenon/testing'
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Database } from './database.js'
 import { embeddedDatabase } from './embedded-database.js'
@@ -22,10 +22,7 @@ function embeddedStore(schema: string, index: 'exact' | 'hnsw' = 'exact'): Store
 }
 
 describe('the embedded Postgres', () => {
-  it.each([...storeCases, ...lastingStoreCases])('$name', async ({ check }) => {
-    const store = embeddedStore(freshSchema())
-    await expect(check((embedder = testEmbedder) => store.open(embedder))).resolves.toBeUndefined()
-  })
+  testStore({ describe, it, afterAll }, { create: () => embeddedStore(freshSchema()), lasting: true })
 
   it('holds keys and terms that are longer than an index takes', async () => {
     const collection = await embeddedStore(freshSchema()).open(testEmbedder)
@@ -139,17 +136,7 @@ describe.skipIf(url === undefined)(`a Postgres server${url === undefined ? ': SK
     for (const schema of made) await database.query(`drop schema if exists "${schema}" cascade`)
   }))
 
-  it.each([...storeCases, ...lastingStoreCases])('$name', async ({ check }) => {
-    const schema = serverSchema()
-    const opened: { close(): Promise<void> }[] = []
-    const checked = check(async (embedder = testEmbedder) => {
-      const collection = await store(schema).open(embedder)
-      opened.push(collection)
-      return collection
-    })
-    await expect(checked).resolves.toBeUndefined()
-    await Promise.all(opened.map((collection) => collection.close()))
-  })
+  testStore({ describe, it, afterAll }, { create: () => store(serverSchema()), lasting: true })
 
   it('loses nothing when the connection is cut in the middle of an update, and goes on with another', async () => {
     const schema = serverSchema()
