@@ -1,7 +1,12 @@
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
 import type { TenonEvent } from '@tenon/core'
 import { describe, expect, it } from 'vitest'
 
 import { onnx } from './index.js'
+import { findInstallation } from './library.js'
 import { doubling, floats } from './testing/graphs.js'
 
 const ignore = { emit: () => {} }
@@ -44,6 +49,23 @@ describe('the choice of a device', () => {
     await using executable = await backend.compile(doubling, {}, { emit: (event) => events.push(event) })
     expect(events).toContainEqual({ type: 'notice', code: 'ONNX_DEVICE_FALLBACK', message: expect.stringContaining('runs on cpu: cuda:') })
     expect((await executable.run({ x: floats(1) })).y!.shape).toEqual([1])
+  })
+
+  it.runIf(process.platform === 'linux')('passes over a device whose provider library is there and does not load', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'backend-onnx-device-'))
+    const library = join(folder, 'libonnxruntime.so.1')
+    await symlink(findInstallation().library, library)
+    await writeFile(join(folder, 'libonnxruntime_providers_cuda.so'), 'no library')
+    const backend = onnx({ devices: ['cuda', 'cpu'], onnxruntime: { library } })
+    const missing = { device: 'cuda', available: false, reason: expect.stringMatching(/Failed to load shared library.*nvidia-smi.*devices: \['cpu'\]/) }
+    expect(await backend.probe()).toMatchObject({ available: true, devices: [missing, { device: 'cpu', available: true }] })
+    const events: TenonEvent[] = []
+    const executable = await backend.compile(doubling, {}, { emit: (event) => events.push(event) })
+    expect(events).toContainEqual({ type: 'notice', code: 'ONNX_DEVICE_FALLBACK', message: expect.stringContaining('Failed to load shared library') })
+    expect((await executable.run({ x: floats(1) })).y!.shape).toEqual([1])
+    await expect(backend.compile(doubling, { device: 'cuda' }, ignore)).rejects.toMatchObject({ code: 'TENON_BACKEND_UNAVAILABLE', message: expect.stringContaining('Failed to load shared library') })
+    await backend.dispose?.()
+    await rm(folder, { recursive: true })
   })
 
   it('does not fall back from a device that a task asks for', async () => {

@@ -1,8 +1,8 @@
-import { DisposedError, InvalidInputError, isHostTensor, tensor, throwIfAborted, type Executable, type HostTensor, type RunOptions, type Tensor, type ValueInfo } from '@tenon/core'
+import { checkFeeds, DisposedError, InvalidInputError, isHostTensor, tensor, throwIfAborted, type Executable, type HostTensor, type RunOptions, type Tensor, type ValueInfo } from '@tenon/core'
 
 import type { Session } from './binding.js'
 import { NativeTensor } from './c-api/native-tensor.js'
-import { checkFeeds, hostFeeds } from './feeds.js'
+import { hostFeeds } from './feeds.js'
 
 /** A session under core's contract, whichever binding made it. */
 export class OnnxExecutable implements Executable {
@@ -45,6 +45,7 @@ export class OnnxExecutable implements Executable {
   }
 
   async place({ dtype, shape, values }: HostTensor): Promise<Tensor> {
+    if (this.#closing !== undefined) throw new DisposedError({ what: 'executable' })
     return tensor(dtype, [...shape], values.slice())
   }
 

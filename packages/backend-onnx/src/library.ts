@@ -28,7 +28,8 @@ const fileNames: Partial<Record<NodeJS.Platform, string>> = { linux: 'libonnxrun
  */
 export function findInstallation(location: OnnxruntimeLocation = {}): Installation {
   const name = location.package ?? 'onnxruntime-node'
-  const require = createRequire(import.meta.url)
+  // A bundle in CommonJS has no import.meta.url: the package is then looked for from the program that was started.
+  const require = createRequire(import.meta.url ?? process.argv[1] ?? join(process.cwd(), 'here'))
   let entry: string
   let folder: string
   try {

@@ -1,14 +1,15 @@
-import { BackendError, BackendUnavailableError, throwIfAborted, UnsupportedOpError, type Backend, type CompileContext, type Executable, type Graph } from '@tenon/core'
+import { BackendError, BackendUnavailableError, throwIfAborted, UnsupportedOpError, type Backend, type CompileContext, type DataType, type Executable, type Graph } from '@tenon/core'
 import { checkUpdates } from '@tenon/graph'
 import { lower } from '@tenon/graph/passes'
 
 import type { Binding } from './binding.js'
 import { chooseBinding } from './choose-binding.js'
-import { probeDevice, type DeviceSettings } from './devices.js'
+import type { DeviceSettings } from './devices.js'
 import { OnnxExecutable } from './executable.js'
 import { findInstallation } from './library.js'
 import { checkPluginOptions, checkTaskOptions, type OnnxOptions, type OnnxPluginOptions, type Settings } from './options.js'
 import { probe } from './probe.js'
+import { proveDevice } from './prove-device.js'
 import { supportsNode } from './supported-ops.js'
 import { prepareModel } from './weights/prepare-model.js'
 
@@ -25,6 +26,7 @@ import { prepareModel } from './weights/prepare-model.js'
 export function onnx(options: OnnxPluginOptions = {}): Backend<'onnx', OnnxOptions> {
   const settings = checkPluginOptions(options)
   const executables = new Set<OnnxExecutable>()
+  const proven = new Set<DeviceSettings>()
   let binding: Promise<Binding> | undefined
   let noticed = false
 
@@ -42,11 +44,11 @@ export function onnx(options: OnnxPluginOptions = {}): Backend<'onnx', OnnxOptio
     const loaded = await load()
     if (!noticed) for (const notice of loaded.notices) emit({ type: 'notice', ...notice })
     noticed = true
-    const chosen = chooseDevice(settings, device)
+    const chosen = await chooseDevice(settings, loaded, proven, device)
     if (chosen.passedOver !== undefined) emit({ type: 'notice', code: 'ONNX_DEVICE_FALLBACK', message: `'${graph.name}' runs on ${chosen.device.device}: ${chosen.passedOver}` })
 
     const lowered = lower({ name: 'onnx', supports: supportsNode }).apply(graph)
-    checkGraph(lowered)
+    checkGraph(lowered, loaded.kind)
     const model = await prepareModel(lowered, { temporaryFolder: settings.temporaryFolder, signal })
     const names = { inputs: graph.inputs.map(({ name }) => name), outputs: graph.outputs.map(({ name }) => name) }
     const updates = updatesOf(graph)
@@ -66,12 +68,14 @@ export function onnx(options: OnnxPluginOptions = {}): Backend<'onnx', OnnxOptio
     name: 'onnx',
     probe: () => probe(settings, load),
     supports: supportsNode,
+    check: (options) => void checkTaskOptions(options),
     prepare: () => void load().catch(() => undefined),
     compile,
     async dispose() {
       await Promise.all(Array.from(executables, (executable) => executable[Symbol.asyncDispose]()))
       const loaded = await binding?.catch(() => undefined)
       binding = undefined
+      proven.clear()
       await loaded?.close()
     },
   }
@@ -87,12 +91,13 @@ function updatesOf(graph: Graph): readonly (number | undefined)[] {
 }
 
 /** @throws BackendUnavailableError when the device, or every device, is missing. */
-function chooseDevice({ devices, onnxruntime }: Settings, wanted: string | undefined): { device: DeviceSettings; passedOver: string | undefined } {
+async function chooseDevice({ devices, onnxruntime }: Settings, binding: Binding, proven: Set<DeviceSettings>, wanted: string | undefined): Promise<{ device: DeviceSettings; passedOver: string | undefined }> {
   const { library } = findInstallation(onnxruntime)
   const missing: string[] = []
   for (const device of devices) {
     if (wanted !== undefined && device.device !== wanted) continue
-    const { available, reason } = probeDevice(device.device, library)
+    const { available, reason } = proven.has(device) ? { available: true } : await proveDevice(binding, device, library)
+    if (available) proven.add(device)
     if (available) return { device, passedOver: missing.join('; ') || undefined }
     missing.push(`${device.device}: ${reason}`)
   }
@@ -103,13 +108,18 @@ function chooseDevice({ devices, onnxruntime }: Settings, wanted: string | undef
   })
 }
 
+/** What onnxruntime-node's own binding cannot pass: bfloat16 fails, and 4-bit outputs end the process. */
+const notPassedByWorkers: ReadonlySet<DataType> = new Set(['bfloat16', 'int4', 'uint4'])
+
 /** @throws UnsupportedOpError, BackendError */
-function checkGraph(graph: Graph): void {
+function checkGraph(graph: Graph, binding: Binding['kind']): void {
   for (const node of graph.nodes) {
     if (!supportsNode(node)) throw new UnsupportedOpError({ op: node.op, node: node.outputs[0] ?? '', backend: 'onnx' })
   }
   for (const { name, dtype } of [...graph.inputs, ...graph.outputs]) {
-    if (dtype !== 'string') continue
-    throw new BackendError({ backend: 'onnx', doing: `compiling '${graph.name}'`, problem: `'${name}' holds strings, which no tensor of Tenon's does`, remedy: 'Cut the graph before or after the string operators' })
+    if (dtype === 'string') throw new BackendError({ backend: 'onnx', doing: `compiling '${graph.name}'`, problem: `'${name}' holds strings, which no tensor of Tenon's does`, remedy: 'Cut the graph before or after the string operators' })
+    if (binding === 'native' || !notPassedByWorkers.has(dtype)) continue
+    const node = graph.nodes.find(({ inputs, outputs }) => inputs.includes(name) || outputs.includes(name))
+    throw new UnsupportedOpError({ op: node?.op ?? '', node: node?.outputs[0] ?? name, backend: 'onnx', reason: `'${name}' is ${dtype}, which onnxruntime-node's own binding does not pass, and the native binding does` })
   }
 }

@@ -1,4 +1,4 @@
-import type { Node } from '@tenon/core'
+import type { Node, ValueInfo } from '@tenon/core'
 
 const words = (text: string) => text.trim().split(/\s+/)
 
@@ -51,8 +51,9 @@ const supported = new Set([...standard, ...functions, ...microsoft.map((name) =>
 
 /**
  * Whether ONNX Runtime can run a node. The answer is by name: whether there is a kernel for its types shows when the
- * model is loaded.
+ * model is loaded, but for Mod, whose kernels for floats take the sign of the dividend only and say so when they run.
  */
-export function supportsNode(node: Node): boolean {
+export function supportsNode(node: Node, inputs: readonly (ValueInfo | undefined)[] = []): boolean {
+  if (node.op === 'Mod' && (node.attributes as { fmod?: number }).fmod !== 1 && inputs[0]?.dtype.includes('float') === true) return false
   return supported.has(node.op)
 }

@@ -3,8 +3,10 @@ import type { NoticeEvent } from '@tenon/core'
 import type { Binding, Session, SessionSettings } from '../binding.js'
 import type { PreparedModel } from '../weights/prepare-model.js'
 import type { ThreadSettings } from '../threads.js'
-import { bindApi, type Koffi } from './api.js'
+import { bindApi } from './api.js'
 import { Environment } from './environment.js'
+import { loadKoffi } from './load-koffi.js'
+import { loadForGood } from './load-for-good.js'
 import { NativeSession } from './native-session.js'
 import { selfTest } from './self-test.js'
 
@@ -15,7 +17,8 @@ export class NativeBinding implements Binding {
    * @throws Error when koffi or the library cannot be loaded, or the self-test fails.
    */
   static async create(libraryPath: string, settings: ThreadSettings): Promise<NativeBinding> {
-    const koffi: Koffi = await import('koffi')
+    const koffi = await loadKoffi()
+    await loadForGood(koffi, libraryPath)
     const environment = Environment.acquire(bindApi(koffi, libraryPath), settings)
     const binding = new NativeBinding(environment, settings)
     try {

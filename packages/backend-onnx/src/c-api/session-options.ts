@@ -7,7 +7,7 @@ import type { Environment } from './environment.js'
 /** ORT_ENABLE_ALL. Lower levels load no sooner (within noise) and run no faster (docs/decisions/0003). */
 const allOptimizations = 99
 
-/** Bias and GELU in one kernel take longer than one after the other (docs/decisions/0005). */
+/** On the CPU, bias and GELU in one kernel take longer than one after the other (docs/decisions/0005). */
 const slowFusions = 'BiasGeluFusion'
 
 /** An OrtSessionOptions; the caller releases it. */
@@ -22,7 +22,7 @@ export function createSessionOptions(environment: Environment, settings: Session
       api.AddSessionConfigEntry(options, 'session.intra_op.allow_spinning', environment.settings.spinning ? '1' : '0')
     }
     api.SetSessionGraphOptimizationLevel(options, allOptimizations)
-    api.AddSessionConfigEntry(options, 'optimization.disable_specified_optimizers', slowFusions)
+    if (settings.device.device === 'cpu') api.AddSessionConfigEntry(options, 'optimization.disable_specified_optimizers', slowFusions)
     if (folder !== undefined) api.AddSessionConfigEntry(options, 'session.model_external_initializers_file_folder_path', folder)
     if (!settings.prepack) api.AddSessionConfigEntry(options, 'session.disable_prepacking', '1')
     appendProviders(library, options, settings.device)

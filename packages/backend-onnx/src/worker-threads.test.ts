@@ -1,0 +1,43 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { build } from 'vite'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+let folder: string
+beforeAll(async () => {
+  // Inside the package, where koffi and onnxruntime-node are found.
+  folder = await mkdtemp(join(import.meta.dirname, '../node_modules/.bundle-'))
+  await build({
+    configFile: false,
+    logLevel: 'silent',
+    ssr: { noExternal: [/^@tenon\//], external: ['koffi', 'onnxruntime-node'], resolve: { conditions: ['tenon-source', 'node', 'import'] } },
+    build: { ssr: fileURLToPath(new URL('testing/test-threads-process.ts', import.meta.url)), outDir: folder, target: 'node20', minify: false, rollupOptions: { output: { entryFileNames: 'bundle.mjs' } } },
+  })
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+async function play(scene: string): Promise<unknown> {
+  const { stdout } = await promisify(execFile)(process.execPath, [join(folder, 'bundle.mjs'), scene])
+  return JSON.parse(stdout)
+}
+
+describe('in worker threads', () => {
+  it('computes in two of them and in the main thread at once', async () => {
+    expect(await play('together')).toEqual([[6, 198], [6, 198], [8, 198]])
+  })
+
+  it('computes in one after another has ended', async () => {
+    expect(await play('one after the other')).toEqual([[6, 198], [6, 198], [10, 198]])
+  })
+
+  it('goes on in the main thread when workers are terminated in the middle of a run', async () => {
+    expect(await play('terminated')).toEqual([[1, 1], [12], [14, 198]])
+  })
+
+  it('goes on in the main thread when workers end without disposing of anything', async () => {
+    expect(await play('forgotten')).toEqual([true, [16, 198]])
+  })
+})
