@@ -1,6 +1,6 @@
-import { InvalidFileError } from '@tenon/core'
 import { scalar, type Value } from '@tenon/graph'
 import { Abs, Add, Clip, Div, Erf, Exp, Gelu, Log, Max, Mul, Neg, QuickGelu, Relu, Sigmoid, Sub, Tanh } from '@tenon/graph/ops'
+import { malformed } from './config.js'
 import type { Weights } from './weights.js'
 
 const gelu = (x: Value) => Gelu(x)
@@ -46,7 +46,7 @@ const activations: Readonly<Record<string, (x: Value) => Value>> = {
 export function activation(w: Weights, name: string, x: Value): Value {
   const apply = Object.hasOwn(activations, name) ? activations[name] : undefined
   if (apply === undefined) {
-    throw new InvalidFileError({ path: `${w.checkpoint.reference}/config.json`, problem: `names the activation '${name}'`, remedy: `Known are: ${Object.keys(activations).join(', ')}` })
+    throw malformed(w.checkpoint, `names the activation '${name}'`, `Known are: ${Object.keys(activations).join(', ')}`)
   }
   return apply(x)
 }

@@ -1,14 +1,13 @@
 import { InvalidFileError, ShapeMismatchError, type Checkpoint } from '@tenon/core'
 
-const complain = (checkpoint: Checkpoint, problem: string, remedy: string): never => {
-  throw new InvalidFileError({ path: `${checkpoint.reference}/config.json`, problem, remedy })
-}
+/** Of a config that says what cannot be, or what is not built here. */
+export const malformed = ({ reference }: Checkpoint, problem: string, remedy: string): InvalidFileError => new InvalidFileError({ path: `${reference}/config.json`, problem, remedy })
 
 /** A size of the architecture: a positive integer, at most 2³¹ − 1. @throws InvalidFileError */
 export function sizeIn(checkpoint: Checkpoint, key: string, otherwise?: number): number {
   const value = checkpoint.config[key] ?? otherwise
   if (!Number.isInteger(value) || (value as number) < 1 || (value as number) > 0x7fffffff) {
-    complain(checkpoint, `gives ${value === undefined ? 'no' : JSON.stringify(value)} '${key}'`, `Set '${key}' to the size that the weights have`)
+    throw malformed(checkpoint, `gives ${value === undefined ? 'no' : JSON.stringify(value)} '${key}'`, `Set '${key}' to the size that the weights have`)
   }
   return value as number
 }
@@ -16,7 +15,7 @@ export function sizeIn(checkpoint: Checkpoint, key: string, otherwise?: number):
 /** A token's id. @throws InvalidFileError */
 export function idIn(checkpoint: Checkpoint, key: string, otherwise: number): number {
   const value = checkpoint.config[key] ?? otherwise
-  if (!Number.isInteger(value) || (value as number) < 0 || (value as number) > 0x7fffffff) complain(checkpoint, `gives '${key}' as ${JSON.stringify(value)}`, 'Write the id of a token')
+  if (!Number.isInteger(value) || (value as number) < 0 || (value as number) > 0x7fffffff) throw malformed(checkpoint, `gives '${key}' as ${JSON.stringify(value)}`, 'Write the id of a token')
   return value as number
 }
 
@@ -33,7 +32,7 @@ export function headSize(hidden: number, heads: number, of = 1): number {
 export function optionIn<T extends string | number | boolean>(checkpoint: Checkpoint, key: string, otherwise: T): T {
   const value = checkpoint.config[key]
   if (value === undefined || value === null) return otherwise
-  if (typeof value !== typeof otherwise) complain(checkpoint, `gives '${key}' as ${JSON.stringify(value)}`, `Write it as a ${typeof otherwise}`)
+  if (typeof value !== typeof otherwise) throw malformed(checkpoint, `gives '${key}' as ${JSON.stringify(value)}`, `Write it as a ${typeof otherwise}`)
   return value as T
 }
 
@@ -50,5 +49,5 @@ export function labelCount(checkpoint: Checkpoint): number {
  */
 export function only(checkpoint: Checkpoint, key: string, supported: string | boolean): void {
   const value = checkpoint.config[key] ?? supported
-  if (value !== supported) complain(checkpoint, `sets '${key}' to ${JSON.stringify(value)}`, `Only ${JSON.stringify(supported)} is built for this family`)
+  if (value !== supported) throw malformed(checkpoint, `sets '${key}' to ${JSON.stringify(value)}`, `Only ${JSON.stringify(supported)} is built for this family`)
 }

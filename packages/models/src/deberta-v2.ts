@@ -1,8 +1,8 @@
-import { inlineConstant, InvalidFileError, type Checkpoint, type Model } from '@tenon/core'
+import type { Checkpoint, Model } from '@tenon/core'
 import { integers, scalar, type GraphBuilder, type Value } from '@tenon/graph'
 import { Add, And, Cast, Clip, Concat, Conv, Gather, MatMul, Mul, MultiHeadAttention, Neg, Range, Reshape, Shape, Slice, Squeeze, Sub, Transpose, Unsqueeze, Where } from '@tenon/graph/ops'
 import { activation } from './activations.js'
-import { headSize, labelCount, optionIn, sizeIn } from './config.js'
+import { headSize, labelCount, malformed, optionIn, sizeIn } from './config.js'
 import { defineFamily } from './family.js'
 import { firstToken, perChoice, spanScores, tokenScores, wordScores } from './heads.js'
 import { embedding, fromRows, layerNorm, linear, LOWEST, positions, toRows } from './layers.js'
@@ -99,7 +99,7 @@ function relativeIn(checkpoint: Checkpoint, kinds: readonly string[]): Relative 
   const buckets = optionIn<number>(checkpoint, 'position_buckets', -1)
   // Further distances share buckets by their logarithm: of the last of them, which must not be 0, by that of the first.
   if (buckets > 0 && (buckets < 2 || furthest - 1 === Math.floor(buckets / 2))) {
-    throw new InvalidFileError({ path: `${checkpoint.reference}/config.json`, problem: `puts ${furthest} positions into ${buckets} buckets`, remedy: "Set 'position_buckets' to what the weights have, or to -1 where they have no buckets" })
+    throw malformed(checkpoint, `puts ${furthest} positions into ${buckets} buckets`, "Set 'position_buckets' to what the weights have, or to -1 where they have no buckets")
   }
   return {
     span: buckets > 0 ? buckets : furthest,
@@ -142,8 +142,9 @@ function withoutPadding(x: Value, mask: Value): Value {
 /** What all blocks share: computed once. */
 interface Surroundings {
   readonly ids: Value
-  /** [batch, 1, sequence, sequence], to be added to scores: 0 between two tokens, the lowest number where one is padding. */
-  readonly padding: Value
+  readonly mask: Value
+  /** Whether query and key are both tokens, neither of them padding: [batch, 1, sequence, sequence] */
+  readonly both: Value
   readonly distances: Distances | undefined
 }
 
@@ -158,19 +159,17 @@ interface Distances {
 function surroundings(w: Weights, config: DebertaConfig, { ids, mask }: Inputs): Surroundings {
   const real = Cast(mask, { to: 'bool' })
   const both = And(Unsqueeze(real, integers(mask, [1, 3])), Unsqueeze(real, integers(mask, [1, 2])))
-  const zero = ids.builder.constant(inlineConstant('float32', [], Float32Array.of(0)))
-  return { ids, padding: Where(both, zero, scalar(zero, LOWEST)), distances: config.relative && distances(w, config, config.relative, ids) }
+  return { ids, mask, both, distances: config.relative && distances(w, config, config.relative, ids) }
 }
 
 function distances(w: Weights, { hidden, epsilon }: DebertaConfig, relative: Relative, ids: Value): Distances {
   const table = w.get('rel_embeddings.weight', [2 * relative.span, hidden])
   const rows = relativePositions(relative)
   const limit = (rows.length - 1) / 2
-  const rowsByDistance = ids.builder.constant(inlineConstant('int64', [rows.length], BigInt64Array.from(rows, BigInt)))
   const length = Squeeze(Shape(ids, { start: 1, end: 2 }), integers(ids, [0]))
   const [zero, one] = [scalar(length, 0), scalar(length, 1)]
   const all = Sub(Range(zero, Mul(length, scalar(length, 2)), one), Sub(length, one)) // [2 * sequence]
-  const rowsOf = (at: Value) => Gather(rowsByDistance, Add(Clip(at, scalar(at, -limit), scalar(at, limit)), scalar(at, limit)))
+  const rowsOf = (at: Value) => Gather(integers(ids, rows), Add(Clip(at, scalar(at, -limit), scalar(at, limit)), scalar(at, limit)))
   return {
     embeddings: relative.normed ? layerNorm(w.at('LayerNorm'), table, epsilon) : table,
     falling: rowsOf(Neg(all)),
@@ -181,9 +180,12 @@ function distances(w: Weights, { hidden, epsilon }: DebertaConfig, relative: Rel
 /** x: [batch * sequence, hidden], here and below. */
 function attention(w: Weights, config: DebertaConfig, x: Value, around: Surroundings): Value {
   const project = (name: string) => fromRows(linear(w.at('self', name), x, config.hidden), around.ids) // [batch, sequence, heads * size]
-  const [query, key, value] = [project('query_proj'), project('key_proj'), project('value_proj')]
+  // Scores of padding are filled in, not added to: nothing varies with them, so a padding's query has no part in them.
+  const query = fromRows(withoutPadding(linear(w.at('self.query_proj'), x, config.hidden), around.mask), around.ids)
+  const [key, value] = [project('key_proj'), project('value_proj')]
   const scores = config.relative && around.distances && relativeScores(w.at('self'), config, config.relative, query, key, around.distances)
-  const bias = scores === undefined ? around.padding : Add(scores, around.padding)
+  const filler = scalar(query, LOWEST)
+  const bias = Where(around.both, scores ?? scalar(query, 0), filler)
   const mixed = MultiHeadAttention(query, key, value, undefined, undefined, bias, { num_heads: config.heads, scale: config.scale })
   const output = linear(w.at('output.dense'), toRows(mixed), config.hidden)
   return layerNorm(w.at('output.LayerNorm'), Add(output, x), config.epsilon)

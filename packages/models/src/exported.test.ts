@@ -7,7 +7,7 @@ import { Cast, Gather, Neg, ReduceSum } from '@tenon/graph/ops'
 import { writeOnnx } from '@tenon/graph/onnx'
 import { afterAll, describe, expect, it } from 'vitest'
 import { bert } from './bert.js'
-import { exported } from './exported-family.js'
+import { exported } from './exported.js'
 import { altered, apart, casesOf, compile, fixturesOf, folderOf, open, removeWeights, run, tolerance } from './test-support.js'
 
 const backend: Backend<string, object> = onnx({ threads: 2 })

@@ -1,6 +1,6 @@
 import { NoSuchHeadError, type Checkpoint, type Graph, type Model } from '@tenon/core'
 import { GraphBuilder } from '@tenon/graph'
-import { readExported } from './exported.js'
+import { readExported } from './read-exported.js'
 import { Weights, type Spellings } from './weights.js'
 
 /** What stands on top of a family's base. */

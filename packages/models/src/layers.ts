@@ -1,5 +1,5 @@
-import { integers, type Value } from '@tenon/graph'
-import { Cast, Concat, Gather, Gemm, LayerNormalization, MultiHeadAttention, Reshape, Shape, Slice } from '@tenon/graph/ops'
+import { integers, scalar, type Value } from '@tenon/graph'
+import { Add, Cast, Concat, CumSum, Equal, Gather, Gemm, LayerNormalization, Mul, MultiHeadAttention, Not, Reshape, Shape, Slice } from '@tenon/graph/ops'
 import type { Texts } from './texts.js'
 import type { Weights } from './weights.js'
 
@@ -19,6 +19,15 @@ export function positions(w: Weights, ids: Value, rows: number, size: number): V
   const table = w.get('weight', [rows, size])
   const length = Shape(ids, { start: 1, end: 2 })
   return Slice(table, integers(ids, [0]), length, integers(ids, [0]))
+}
+
+/**
+ * RoBERTa's positions: the first token that is no padding has the one after the padding's own, which all padding has.
+ * ids, and so the result: [batch, sequence]
+ */
+export function positionsAfter(padding: number, ids: Value): Value {
+  const counts = Cast(Not(Equal(ids, scalar(ids, padding))), { to: 'int64' })
+  return Add(Mul(CumSum(counts, scalar(ids, 1)), counts), scalar(ids, padding))
 }
 
 export function layerNorm(w: Weights, x: Value, epsilon: number, { bias = true } = {}): Value {

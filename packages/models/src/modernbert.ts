@@ -1,12 +1,12 @@
-import { inlineConstant, InvalidFileError, type Checkpoint, type Model } from '@tenon/core'
+import { inlineConstant, type Checkpoint, type Model } from '@tenon/core'
 import { integers, scalar, type GraphBuilder, type Value } from '@tenon/graph'
 import { Abs, Add, And, ArgMax, Cast, Cos, Div, Gather, LessOrEqual, Mul, MultiHeadAttention, Range, ReduceSum, RotaryEmbedding, Shape, Sin, Split, Squeeze, Sub, Unsqueeze, Where } from '@tenon/graph/ops'
 import { activation } from './activations.js'
-import { headSize, labelCount, optionIn, sizeIn } from './config.js'
+import { headSize, labelCount, malformed, optionIn, sizeIn } from './config.js'
 import { defineFamily } from './family.js'
 import { firstToken, perChoice, spanScores, tokenScores, wordScores } from './heads.js'
 import { embedding, fromRows, layerNorm, linear, LOWEST, toRows } from './layers.js'
-import { CHOICES, eachChoice, texts, type Texts } from './texts.js'
+import { CHOICES, eachChoice, texts, tokenPositions, type Texts } from './texts.js'
 import { spelledUnder, type Weights } from './weights.js'
 
 /**
@@ -78,8 +78,6 @@ function config(checkpoint: Checkpoint): ModernBertConfig {
   }
 }
 
-const malformed = (checkpoint: Checkpoint, problem: string, remedy: string) => new InvalidFileError({ path: `${checkpoint.reference}/config.json`, problem, remedy })
-
 /** Newer configs list them; the first ones say that every nth layer, counted from the first, sees everything. */
 function viewsIn(checkpoint: Checkpoint): readonly View[] {
   const layers = sizeIn(checkpoint, 'num_hidden_layers')
@@ -124,8 +122,7 @@ interface Surroundings {
 }
 
 function surroundings(config: ModernBertConfig, { ids, mask }: Texts): Readonly<Record<View, Surroundings>> {
-  const length = Squeeze(Shape(ids, { start: 1, end: 2 }), integers(ids, [0]))
-  const positions = Range(scalar(length, 0), length, scalar(length, 1)) // [sequence]
+  const positions = tokenPositions(ids) // [sequence]
   const column = Unsqueeze(positions, integers(ids, [1]))
   const angles = (view: View) => rotation(Cast(column, { to: 'float32' }), config.theta[view], config.headSize)
   const near = LessOrEqual(Abs(Sub(column, positions)), scalar(positions, config.reach)) // [sequence, sequence]
@@ -147,7 +144,7 @@ function rotation(positions: Value, theta: number, size: number): { readonly cos
 
 const norm = (w: Weights, config: ModernBertConfig, x: Value) => layerNorm(w, x, config.epsilon, { bias: config.biases.norm })
 
-const parts = (x: Value, count: number): readonly Value[] => x.builder.emit(Split as never, [x], { axis: 1, num_outputs: count }, count)
+const parts = (x: Value, count: number): readonly Value[] => x.builder.emit(Split, [x], { axis: 1, num_outputs: count }, count)
 
 /** x: [batch * sequence, hidden], here and below. */
 function attention(w: Weights, { hidden, heads, biases }: ModernBertConfig, x: Value, { ids, cosines, sines, mask, bias }: Surroundings): Value {

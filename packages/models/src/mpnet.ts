@@ -1,12 +1,12 @@
-import { inlineConstant, InvalidFileError, type Checkpoint, type Model } from '@tenon/core'
+import type { Checkpoint, Model } from '@tenon/core'
 import { integers, scalar, type GraphBuilder, type Value } from '@tenon/graph'
-import { Add, Cast, Clip, CumSum, Equal, Gather, Gelu, Mul, MultiHeadAttention, Not, Range, Shape, Squeeze, Sub, Tanh, Transpose, Unsqueeze } from '@tenon/graph/ops'
+import { Add, Cast, Clip, Gather, Gelu, MultiHeadAttention, Sub, Tanh, Transpose, Unsqueeze } from '@tenon/graph/ops'
 import { activation } from './activations.js'
-import { labelCount, optionIn, sizeIn } from './config.js'
+import { labelCount, malformed, optionIn, sizeIn } from './config.js'
 import { defineFamily } from './family.js'
 import { firstToken, perChoice, spanScores, tokenScores, wordScores } from './heads.js'
-import { embedding, fromRows, layerNorm, linear, LOWEST, toRows } from './layers.js'
-import { CHOICES, eachChoice, texts, type Texts } from './texts.js'
+import { embedding, fromRows, layerNorm, linear, LOWEST, positionsAfter, toRows } from './layers.js'
+import { CHOICES, eachChoice, texts, tokenPositions, type Texts } from './texts.js'
 import { spelledUnder, type Weights } from './weights.js'
 
 /**
@@ -54,7 +54,7 @@ interface MPNetConfig {
 function config(checkpoint: Checkpoint): MPNetConfig {
   const buckets = sizeIn(checkpoint, 'relative_attention_num_buckets', BUCKETS)
   if (buckets < BUCKETS) {
-    throw new InvalidFileError({ path: `${checkpoint.reference}/config.json`, problem: `gives 'relative_attention_num_buckets' as ${buckets}`, remedy: `Distances fall into ${BUCKETS} buckets: set it to the rows that the weights have` })
+    throw malformed(checkpoint, `gives 'relative_attention_num_buckets' as ${buckets}`, `Distances fall into ${BUCKETS} buckets: set it to the rows that the weights have`)
   }
   return {
     vocabulary: sizeIn(checkpoint, 'vocab_size'),
@@ -70,15 +70,9 @@ function config(checkpoint: Checkpoint): MPNetConfig {
   }
 }
 
-/** The first token that is no padding has the position after the padding's own, which all padding has: [batch, sequence] */
-function positionIds(ids: Value): Value {
-  const counts = Cast(Not(Equal(ids, scalar(ids, PADDING))), { to: 'int64' })
-  return Add(Mul(CumSum(counts, scalar(ids, 1)), counts), scalar(ids, PADDING))
-}
-
 function embeddings(w: Weights, config: MPNetConfig, { ids }: Texts): Value {
   const words = embedding(w.at('word_embeddings'), ids, config.vocabulary, config.hidden) // [batch, sequence, hidden]
-  const places = embedding(w.at('position_embeddings'), positionIds(ids), config.positions, config.hidden) // [batch, sequence, hidden]
+  const places = embedding(w.at('position_embeddings'), positionsAfter(PADDING, ids), config.positions, config.hidden) // [batch, sequence, hidden]
   return layerNorm(w.at('LayerNorm'), Add(words, places), config.epsilon)
 }
 
@@ -86,12 +80,10 @@ function embeddings(w: Weights, config: MPNetConfig, { ids }: Texts): Value {
 function positionBias(w: Weights, config: MPNetConfig, ids: Value): Value {
   const table = w.get('weight', [config.buckets, config.heads])
   const buckets = Array.from({ length: 2 * FURTHEST + 1 }, (_, index) => bucket(index - FURTHEST))
-  const bucketByDistance = ids.builder.constant(inlineConstant('int64', [buckets.length], BigInt64Array.from(buckets, BigInt)))
-  const length = Squeeze(Shape(ids, { start: 1, end: 2 }), integers(ids, [0]))
-  const places = Range(scalar(length, 0), length, scalar(length, 1)) // [sequence]
-  const distances = Sub(Unsqueeze(places, integers(ids, [1])), Unsqueeze(places, integers(ids, [0]))) // [sequence, sequence], of query and key
+  const positions = tokenPositions(ids) // [sequence]
+  const distances = Sub(Unsqueeze(positions, integers(ids, [1])), Unsqueeze(positions, integers(ids, [0]))) // [sequence, sequence], of query and key
   const at = Add(Clip(distances, scalar(distances, -FURTHEST), scalar(distances, FURTHEST)), scalar(distances, FURTHEST))
-  const biases = Gather(table, Gather(bucketByDistance, at)) // [sequence, sequence, heads]
+  const biases = Gather(table, Gather(integers(ids, buckets), at)) // [sequence, sequence, heads]
   return Unsqueeze(Transpose(biases, { perm: [2, 0, 1] }), integers(ids, [0]))
 }
 

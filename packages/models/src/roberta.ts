@@ -1,11 +1,11 @@
 import type { Checkpoint, Model } from '@tenon/core'
-import { scalar, type GraphBuilder, type Value } from '@tenon/graph'
-import { Add, Cast, CumSum, Equal, Gelu, Mul, Not, Tanh } from '@tenon/graph/ops'
+import type { GraphBuilder, Value } from '@tenon/graph'
+import { Add, Gelu, Tanh } from '@tenon/graph/ops'
 import { activation } from './activations.js'
 import { idIn, labelCount, only, optionIn, sizeIn } from './config.js'
 import { defineFamily } from './family.js'
 import { firstToken, perChoice, spanScores, tokenScores, wordScores } from './heads.js'
-import { embedding, fromRows, layerNorm, linear, selfAttention, toRows } from './layers.js'
+import { embedding, fromRows, layerNorm, linear, positionsAfter, selfAttention, toRows } from './layers.js'
 import { CHOICES, eachChoice, pairs, texts, type Texts } from './texts.js'
 import { spelledUnder, type Weights } from './weights.js'
 
@@ -73,16 +73,10 @@ interface Inputs extends Texts {
 
 const inputs = (builder: GraphBuilder, config: RobertaConfig, shape?: readonly string[]): Inputs => (config.segments > 1 ? pairs(builder, shape) : texts(builder, shape))
 
-/** The first token that is no padding has the position after the padding's own, which all padding has: [batch, sequence] */
-function positionIds(ids: Value, padding: number): Value {
-  const counts = Cast(Not(Equal(ids, scalar(ids, padding))), { to: 'int64' })
-  return Add(Mul(CumSum(counts, scalar(ids, 1)), counts), scalar(ids, padding))
-}
-
 function embeddings(w: Weights, config: RobertaConfig, { ids, segments }: Inputs): Value {
   const words = embedding(w.at('word_embeddings'), ids, config.vocabulary, config.hidden) // [batch, sequence, hidden]
   const kinds = segments === undefined ? w.get('token_type_embeddings.weight', [1, config.hidden]) : embedding(w.at('token_type_embeddings'), segments, config.segments, config.hidden)
-  const places = embedding(w.at('position_embeddings'), positionIds(ids, config.padding), config.positions, config.hidden) // [batch, sequence, hidden]
+  const places = embedding(w.at('position_embeddings'), positionsAfter(config.padding, ids), config.positions, config.hidden) // [batch, sequence, hidden]
   return layerNorm(w.at('LayerNorm'), Add(Add(words, kinds), places), config.epsilon)
 }
 

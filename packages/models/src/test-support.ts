@@ -1,11 +1,11 @@
-import { existsSync } from 'node:fs'
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { byteLength, tensor, type Backend, type Checkpoint, type Constant, type Executable, type Graph, type HostTensor, type NumericType } from '@tenon/core'
-import { openFolder, openSafetensors } from '@tenon/checkpoint'
+import { byteLength, type Backend, type Checkpoint, type Constant, type Executable, type Graph, type NumericType } from '@tenon/core'
+import { openFolder } from '@tenon/checkpoint'
 import { GraphBuilder } from '@tenon/graph'
+import { copyCheckpoint, modelCases, type ModelCase, type ModelFixture, type WrittenTensor } from '@tenon/testing'
 import { onTestFinished } from 'vitest'
 import { Weights, type Spellings } from './weights.js'
 
@@ -29,38 +29,11 @@ export const fixturesOf = (family: string) => (name: string, head = 'base', expe
 /** The fixture folders of a family. */
 export const foldersOf = (family: string): Promise<readonly string[]> => readdir(join(root, family))
 
-/** A tensor as the fixtures write it. */
-interface Written {
-  readonly shape: readonly number[]
-  readonly data: readonly number[]
-}
-
-interface Expected {
-  /** A file, or several, the shards of one checkpoint. */
-  readonly weights: string | readonly string[]
-  readonly inputs: string
-  readonly cases: Readonly<Record<string, Readonly<Record<string, Written>>>>
-}
-
-const json = async (path: string) => JSON.parse(await readFile(join(root, path), 'utf8'))
-
-/** One input and what the reference makes of it. */
-export interface Case {
-  readonly name: string
-  readonly feeds: Readonly<Record<string, HostTensor>>
-  readonly outputs: Readonly<Record<string, Written>>
-}
+/** The fixture as the published suite takes it. */
+export const asPublished = ({ family, name, head, expected }: Fixture): ModelFixture => ({ name, head, folder: join(root, family, name), expected: join(root, expected) })
 
 /** Every case of a fixture; what a case leaves out is fed with the model's defaults, a mask of ones and segment 0. */
-export async function casesOf({ expected }: Fixture): Promise<readonly Case[]> {
-  const { inputs, cases }: Expected = await json(join(expected, 'expected.json'))
-  const written: Record<string, Record<string, Written>> = await json(join(expected, inputs))
-  return Object.entries(cases).map(([name, outputs]) => {
-    const { input_ids: ids, attention_mask: mask, token_type_ids: segments } = written[name]!
-    const feed = (given: Written | undefined, otherwise: bigint) => tensor('int64', ids!.shape, BigInt64Array.from(given?.data ?? ids!.data, (value) => (given === undefined ? otherwise : BigInt(value))))
-    return { name, feeds: { input_ids: feed(ids, 0n), attention_mask: feed(mask, 1n), token_type_ids: feed(segments, 0n) }, outputs }
-  })
-}
+export const casesOf = (of: Fixture): Promise<readonly ModelCase[]> => modelCases(asPublished(of))
 
 /** A fresh folder, removed when the test ends. */
 async function temporaryFolder(): Promise<string> {
@@ -69,26 +42,11 @@ async function temporaryFolder(): Promise<string> {
   return path
 }
 
-/** The fixture as a folder of its own: some keep their weights, or a part of them, in another's, and a checkpoint is one folder. */
-export async function folderOf({ family, name, expected }: Fixture): Promise<string> {
+/** The fixture as a folder of its own. */
+export async function folderOf(of: Fixture): Promise<string> {
   const path = await temporaryFolder()
-  await cp(join(root, family, name, 'config.json'), join(path, 'config.json'))
-  const own = join(root, family, name, 'model.safetensors')
-  const { weights }: Expected = await json(join(expected, 'expected.json'))
-  const shards = existsSync(own) && expected !== `${family}/${name}` ? [own] : [weights].flat().map((file) => join(root, expected, file))
-  await Promise.all(shards.map((shard, index) => cp(shard, join(path, shards.length === 1 ? 'model.safetensors' : `shard-${index}.safetensors`))))
-  if (shards.length > 1) await writeFile(join(path, 'model.safetensors.index.json'), JSON.stringify({ weight_map: await placesIn(shards) }))
+  await copyCheckpoint(asPublished(of), path)
   return path
-}
-
-/** In which shard each tensor lies: the last that has it. */
-async function placesIn(shards: readonly string[]): Promise<Record<string, string>> {
-  const places: Record<string, string> = {}
-  for (const [index, shard] of shards.entries()) {
-    await using file = await openSafetensors(shard)
-    for (const name of file.tensors.keys()) places[name] = `shard-${index}.safetensors`
-  }
-  return places
 }
 
 /** Leaves only the exported graph, if there is one. */
@@ -112,7 +70,7 @@ export async function compile(backend: Backend<string, object>, graph: Graph): P
 }
 
 /** The outputs of one run, in JavaScript memory. Of the feeds those are taken that the graph has as inputs. */
-export async function run(executable: Executable, feeds: Case['feeds']): Promise<Record<string, Written>> {
+export async function run(executable: Executable, feeds: ModelCase['feeds']): Promise<Record<string, WrittenTensor>> {
   const outputs = await executable.run(Object.fromEntries(executable.inputs.map(({ name }) => [name, feeds[name]!])))
   const read = await Promise.all(
     Object.entries(outputs).map(async ([name, output]) => {
@@ -124,7 +82,7 @@ export async function run(executable: Executable, feeds: Case['feeds']): Promise
 }
 
 /** The largest difference between two runs' outputs; infinite where they have other names or shapes. */
-export function apart(actual: Readonly<Record<string, Written>>, expected: Readonly<Record<string, Written>>): number {
+export function apart(actual: Readonly<Record<string, WrittenTensor>>, expected: Readonly<Record<string, WrittenTensor>>): number {
   if (Object.keys(actual).toSorted().join() !== Object.keys(expected).toSorted().join()) return Infinity
   return Math.max(
     ...Object.entries(expected).map(([name, { shape, data }]) => {

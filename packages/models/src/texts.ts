@@ -1,5 +1,5 @@
-import { integers, type GraphBuilder, type Value } from '@tenon/graph'
-import { Concat, Reshape, Shape } from '@tenon/graph/ops'
+import { integers, scalar, type GraphBuilder, type Value } from '@tenon/graph'
+import { Concat, Range, Reshape, Shape, Squeeze } from '@tenon/graph/ops'
 
 /** What an encoder reads, int64. */
 export interface Texts {
@@ -31,4 +31,10 @@ export const pairs = (builder: GraphBuilder, shape: readonly string[] = TEXT): P
 export function eachChoice<T extends Texts>(given: T): T {
   const flat = (x: Value) => Reshape(x, Concat([integers(x, [-1]), Shape(x, { start: 2, end: 3 })], { axis: 0 }))
   return Object.fromEntries(Object.entries(given).map(([name, x]: [string, Value]) => [name, flat(x)])) as unknown as T
+}
+
+/** 0, 1, 2, … for the tokens of a row, padding included: [sequence]. ids: [batch, sequence] */
+export function tokenPositions(ids: Value): Value {
+  const length = Squeeze(Shape(ids, { start: 1, end: 2 }), integers(ids, [0]))
+  return Range(scalar(length, 0), length, scalar(length, 1))
 }

@@ -8,7 +8,7 @@ import { onTestFinished } from 'vitest'
 /** How far scores may be from the reference's. */
 export const tolerance = 1e-5
 
-const fixture = (path: string): string => fileURLToPath(new URL(`../fixtures/${path}`, import.meta.url))
+export const fixture = (path: string): string => fileURLToPath(new URL(`../fixtures/${path}`, import.meta.url))
 
 export const readJson = async <T>(path: string): Promise<T> => JSON.parse(await readFile(fixture(path), 'utf8')) as T
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { documentOf } from '../testing/store-cases.js'
+import { documentOf } from '@tenon/testing'
 import { applyChange } from './apply-change.js'
 import { stateOf } from './state.js'
 

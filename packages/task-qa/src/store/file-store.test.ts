@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import type { Collection } from '@tenon/core'
+import { documentOf, testEmbedder, testStore } from '@tenon/testing'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { documentOf, lastingStoreCases, storeCases, testEmbedder } from '../testing/store-cases.js'
 import { createFileStore, fileStore } from './file-store.js'
 import type { Files } from './files.js'
 
@@ -56,7 +56,7 @@ function faulty(step: (operation: string) => void): Files {
 }
 
 describe('the file store', () => {
-  it.each([...storeCases, ...lastingStoreCases])('$name', ({ check }) => expect(check((embedder = testEmbedder) => fileStore(folder).open(embedder))).resolves.toBeUndefined())
+  testStore({ describe, it }, { create: () => fileStore(folder), lasting: true })
 
   it('keeps what it had or has what it was given, at whatever moment the process dies', async () => {
     const first = await open()

@@ -1,7 +1,5 @@
-import { describe, expect, it } from 'vitest'
-import { storeCases, testEmbedder } from '../testing/store-cases.js'
+import { testStore } from '@tenon/testing'
+import { afterAll, describe, it } from 'vitest'
 import { memoryStore } from './memory-store.js'
 
-describe('the memory store', () => {
-  it.each(storeCases)('$name', ({ check }) => expect(check((embedder = testEmbedder) => memoryStore().open(embedder))).resolves.toBeUndefined())
-})
+testStore({ describe, it, afterAll }, { create: () => memoryStore() })

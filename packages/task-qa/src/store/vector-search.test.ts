@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { random, unit } from '../testing/store-reference.js'
+import { random, unit } from '../testing/random.js'
 import { dotAt } from '../search/vectors.js'
 import { partsOf, toBlock } from './block.js'
 import { QuantisedVectors, quantisedQuery } from './quantised-vectors.js'

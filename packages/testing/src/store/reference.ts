@@ -90,8 +90,8 @@ export class StoreReference {
     return this.#rows.filter(({ terms }) => terms.includes(term)).length
   }
 
-  /** Without ids, which are each store's own. */
-  search({ vector, terms, limit, filter = {} }: Query): Omit<Candidate, 'id'>[] {
+  /** Ids are each store's own: only their order is to be the same. */
+  search({ vector, terms, limit, filter = {} }: Query): Candidate[] {
     const lengthOf = (row: Row) => new Set(row.terms).size
     const mean = this.#rows.reduce((sum, row) => sum + lengthOf(row), 0) / this.#rows.length
     const scored = this.#rows
@@ -110,7 +110,7 @@ export class StoreReference {
       })
     const near = scored.toSorted((one, other) => other.cosine - one.cosine || one.id - other.id).slice(0, limit)
     const worded = scored.filter((row) => row.bm25 > 0).toSorted((one, other) => other.bm25 - one.bm25 || one.id - other.id).slice(0, limit)
-    return scored.filter((row) => near.includes(row) || worded.includes(row)).map(({ id: _id, ...candidate }) => candidate)
+    return scored.filter((row) => near.includes(row) || worded.includes(row))
   }
 }
 

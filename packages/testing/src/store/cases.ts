@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { TenonError, type Collection, type EmbedderIdentity, type Filter, type NewDocument } from '@tenon/core'
-import { random, randomDocuments, StoreReference, unit } from './store-reference.js'
+import { random, randomDocuments, StoreReference, unit } from './reference.js'
 
 /** One thing that a store must do. */
-export interface StoreCase {
+interface StoreCase {
   readonly name: string
   /** `open` opens the same place each time within a case, and an empty one for each case. Throws when the store does not. */
   check(open: (embedder?: EmbedderIdentity) => Promise<Collection>): Promise<void>
@@ -42,10 +42,7 @@ async function assertSame(collection: Collection, reference: StoreReference, que
   assert.ok(found.every(({ id }, index) => index === 0 || id > (found[index - 1]?.id as number)), 'ids do not ascend')
 }
 
-/**
- * What every store must do, for any test runner.
- * @example it.each(storeCases)('$name', ({ check }) => check((embedder = testEmbedder) => memoryStore().open(embedder)))
- */
+/** What every store must do. */
 export const storeCases: readonly StoreCase[] = [
   {
     name: 'is empty at first',

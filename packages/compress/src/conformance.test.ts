@@ -1,0 +1,24 @@
+import { tensor } from '@tenon/core'
+import { onnx } from '@tenon/backend-onnx'
+import { Add, Gemm, MatMul, Relu } from '@tenon/graph/ops'
+import { testCompressor } from '@tenon/testing'
+import { afterAll, describe, it } from 'vitest'
+import { dynamicInt8 } from './index.js'
+import { graphOf, normal, weight } from './test-support.js'
+
+const feeds = { x: tensor('float32', [5, 128], normal([5, 128])) }
+
+testCompressor({ describe, it, afterAll }, {
+  create: () => dynamicInt8(),
+  backend: () => onnx({ threads: 2 }),
+  cases: [
+    { name: 'a linear layer', graph: graphOf(['rows', 128], (x) => MatMul(x, x.builder.constant(weight([128, 96]), 'w'))), feeds, tolerance: 0.02 },
+    {
+      name: 'two layers, one of which is stored [out, in], beside each other',
+      graph: graphOf(['rows', 128], (x) => Add(Relu(Gemm(x, x.builder.constant(weight([96, 128]), 'w'), x.builder.constant(weight([96]), 'bias'), { transB: 1 })), MatMul(x, x.builder.constant(weight([128, 96]), 'v')))),
+      feeds,
+      options: { outlierGuard: false },
+      tolerance: 0.03,
+    },
+  ],
+})

@@ -1,1 +1,0 @@
-export { documentOf, lastingStoreCases, storeCases, testEmbedder, type StoreCase } from './store-cases.js'
