@@ -5,6 +5,7 @@ import type { BackendChoice, Chosen } from './choose.js'
 import { throwIfAborted } from './errors/aborted-error.js'
 import { BackendUnavailableError } from './errors/backend-unavailable-error.js'
 import { TenonError } from './errors/tenon-error.js'
+import { UnsupportedOpError } from './errors/unsupported-op-error.js'
 import type { Emit } from './events.js'
 import type { Graph } from './graph.js'
 import { graphKey, keyOf, shapeKey } from './identity.js'
@@ -31,6 +32,7 @@ const passable = new Set(['TENON_BACKEND_UNAVAILABLE', 'TENON_UNSUPPORTED_OP', '
 
 /** Compiles graphs on the backends that were chosen; equal graphs with equal choices share one executable while it is in use. */
 export class Compiler {
+  readonly #backends: readonly Backend[]
   readonly #executables = new Shared<Executable>()
   /** What `auto` found, by graph and candidates. */
   readonly #quickest = new Map<string, Candidate>()
@@ -38,6 +40,11 @@ export class Compiler {
   #measuring: Promise<unknown> = Promise.resolve()
   /** Candidates that took too long, until they have ended. */
   readonly #abandoned = new Set<Promise<void>>()
+
+  /** @param backends All of the runtime: an error tells which of them could have run what one cannot. */
+  constructor(backends: readonly Backend[]) {
+    this.#backends = backends
+  }
 
   /** @throws BackendUnavailableError, InvalidDeploymentError and InvalidOptionError for a device that does not exist, AbortedError, and what `compile` of the backend throws. */
   async compile(choice: BackendChoice, graph: Graph, request: CompileRequest): Promise<Lease<Executable>> {
@@ -66,7 +73,9 @@ export class Compiler {
     // Without a device there is nothing to compare: compile tells better than a probe what is missing.
     const reason = deviceOf(only) !== undefined ? await whyNot(only, choice) : undefined
     if (reason !== undefined) throw noneAvailable([named(only)], [reason])
-    return this.#acquire(only, graph, request)
+    return this.#acquire(only, graph, request).catch((error: unknown) => {
+      throw error instanceof UnsupportedOpError ? error.among(this.#backends) : error
+    })
   }
 
   async #onFirst(candidates: readonly Candidate[], choice: BackendChoice, graph: Graph, request: CompileRequest): Promise<Lease<Executable>> {

@@ -1,16 +1,16 @@
-import { AbortedError, throwIfAborted } from './errors/aborted-error.js'
+import { AbortedError } from './errors/aborted-error.js'
 
 /**
- * Waits for work that nothing has to be freed of, and that others wait for too, no longer than until the abort.
+ * Waits for work that nobody can stop no longer than until the abort: it goes on, and what becomes of it is nobody's. So nothing may have
+ * to be freed of it.
  * @throws AbortedError
  */
-export async function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  throwIfAborted(signal)
+export function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return work
-  let stop = () => {}
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(new AbortedError(signal.reason))
-    signal.addEventListener('abort', stop)
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(new AbortedError(signal.reason))
+    if (signal.aborted) abort()
+    signal.addEventListener('abort', abort, { once: true })
+    void work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
   })
-  return Promise.race([work, aborted]).finally(() => signal.removeEventListener('abort', stop))
 }

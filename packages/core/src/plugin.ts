@@ -4,6 +4,7 @@ import type { Compressor } from './compressor.js'
 import { DuplicatePluginError } from './errors/duplicate-plugin-error.js'
 import { InvalidInputError } from './errors/invalid-input-error.js'
 import { InvalidPluginError } from './errors/invalid-plugin-error.js'
+import { kindOf } from './kind-of.js'
 import type { Model } from './model.js'
 import type { Source } from './source.js'
 import type { Task } from './task.js'
@@ -27,8 +28,7 @@ const members: Record<Plugin['kind'], readonly string[]> = {
 function checkPlugin(plugin: unknown, position: number): asserts plugin is Plugin {
   const where = `The plugin at position ${position}`
   if (typeof plugin !== 'object' || plugin === null) {
-    const problem = typeof plugin === 'function' ? 'is a function' : `is ${plugin === null ? 'null' : typeof plugin}`
-    throw new InvalidPluginError({ plugin: where, problem, remedy: 'Call the factory: plugins: [bert()], not [bert]' })
+    throw new InvalidPluginError({ plugin: where, problem: `is ${typeof plugin === 'function' ? 'a function' : kindOf(plugin)}`, remedy: 'Call the factory: plugins: [bert()], not [bert]' })
   }
   const { kind, name, version } = read(plugin, ['kind', 'name', 'version'], where) as Partial<Plugin>
   const required = kind !== undefined && Object.hasOwn(members, kind) ? members[kind] : undefined
@@ -83,7 +83,7 @@ export interface PluginTable {
  * @throws DuplicatePluginError when two of a kind share a name.
  */
 export function tabulate(plugins: unknown): PluginTable {
-  if (!Array.isArray(plugins)) throw new InvalidInputError({ what: 'the plugins', problem: `are ${plugins === null ? 'null' : typeof plugins}`, remedy: 'pass a list: createRuntime({ plugins: [files(), onnx(), … ] })' })
+  if (!Array.isArray(plugins)) throw new InvalidInputError({ what: 'the plugins', problem: `are ${kindOf(plugins)}`, remedy: 'pass a list: createRuntime({ plugins: [files(), onnx(), … ] })' })
   const seen = new Set<string>()
   const checked = plugins.map((plugin, position): Plugin => {
     checkPlugin(plugin, position)

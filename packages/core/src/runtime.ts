@@ -76,7 +76,7 @@ export function createRuntime<const P extends Plugins, const R extends string = 
   const runners = new Set<Scope>()
   const creations = new Set<Promise<unknown>>()
   const checkpoints = new Shared<Checkpoint>()
-  const compiler = new Compiler()
+  const compiler = new Compiler(plugins.backends)
   let disposed = false
 
   const emit: Emit = (event) => {

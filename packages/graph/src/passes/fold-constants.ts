@@ -42,6 +42,6 @@ function evaluated({ node, definition, inputs, builder }: Visit, { dtype, shape 
     if (input !== undefined && (constant?.inline === undefined || constant.byteLength > LARGEST)) return undefined
     arrays.push(constant && { dtype: constant.dtype, shape: constant.shape, values: viewAs(constant.dtype, constant.inline!) })
   }
-  const result = definition.evaluate(arrays as never, filled(definition, node.attributes) as never)
+  const result = definition.evaluate(arrays, filled(definition, node.attributes))
   return result && inlineConstant(result.dtype, result.shape, result.values)
 }

@@ -44,6 +44,19 @@ describe('lowering', () => {
     expect(() => having(...others).apply(graphOf(emit))).toThrow(`cannot run ${op} `)
   })
 
+  it('names all that nothing simpler is left of, at once', () => {
+    const graph = graphOf((x) => Softmax(Relu(Tanh(x))))
+    const error = (() => {
+      try {
+        return having('Add', 'Mul').apply(graph)
+      } catch (thrown) {
+        return thrown
+      }
+    })()
+    expect(error).toBeInstanceOf(UnsupportedOpError)
+    expect(error).toMatchObject({ op: 'Exp', others: ['Pow', 'Max', 'ReduceMax', 'ReduceSum'], message: expect.stringContaining('; nor can it run Pow, Max, ReduceMax, ReduceSum. ') })
+  })
+
   it('refuses what is simpler only for other types or sizes', () => {
     const builder = new GraphBuilder('test')
     const counts = builder.input('n', 'int64', [2])

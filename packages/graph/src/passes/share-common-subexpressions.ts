@@ -1,8 +1,6 @@
 import type { Attribute, Constant, Graph, Node, Pass } from '@tenon/core'
+import { LITERAL_BYTES } from '../literals.js'
 import { opsOf } from '../ops-of.js'
-
-/** Constants at hand of up to this many bytes are compared by what they hold: axes, shapes, scalars. Larger ones only by where they lie. */
-const COMPARED = 256
 
 /**
  * Makes each value once: nodes of one op with the same inputs and attributes become one, and so do constants that are the
@@ -63,7 +61,7 @@ function identifier(): (constant: Constant) => string {
   return (constant) => {
     const { dtype, shape, byteLength, file, inline } = constant
     const type = `${dtype}[${shape.join()}]`
-    if (inline !== undefined && byteLength <= COMPARED) return `${type} ${inline.join()}`
+    if (inline !== undefined && byteLength <= LITERAL_BYTES) return `${type} ${inline.join()}`
     if (file !== undefined) return `${type} at ${file.offset} of ${file.path}`
     if (!numbers.has(constant)) numbers.set(constant, numbers.size)
     return `${type} number ${numbers.get(constant)}`
