@@ -48,7 +48,7 @@ export function onnx(options: OnnxPluginOptions = {}): Backend<'onnx', OnnxOptio
     if (chosen.passedOver !== undefined) emit({ type: 'notice', code: 'ONNX_DEVICE_FALLBACK', message: `'${graph.name}' runs on ${chosen.device.device}: ${chosen.passedOver}` })
 
     const lowered = lower({ name: 'onnx', supports: supportsNode }).apply(graph)
-    checkGraph(lowered, loaded.kind)
+    checkTypes(lowered, loaded.kind)
     const model = await prepareModel(lowered, { temporaryFolder: settings.temporaryFolder, signal })
     const names = { inputs: graph.inputs.map(({ name }) => name), outputs: graph.outputs.map(({ name }) => name) }
     const updates = updatesOf(graph)
@@ -111,11 +111,8 @@ async function chooseDevice({ devices, onnxruntime }: Settings, binding: Binding
 /** What onnxruntime-node's own binding cannot pass: bfloat16 fails, and 4-bit outputs end the process. */
 const notPassedByWorkers: ReadonlySet<DataType> = new Set(['bfloat16', 'int4', 'uint4'])
 
-/** @throws UnsupportedOpError, BackendError */
-function checkGraph(graph: Graph, binding: Binding['kind']): void {
-  for (const node of graph.nodes) {
-    if (!supportsNode(node)) throw new UnsupportedOpError({ op: node.op, node: node.outputs[0] ?? '', backend: 'onnx' })
-  }
+/** @throws UnsupportedOpError, BackendError where an input or output is of a type that cannot be passed. */
+function checkTypes(graph: Graph, binding: Binding['kind']): void {
   for (const { name, dtype } of [...graph.inputs, ...graph.outputs]) {
     if (dtype === 'string') throw new BackendError({ backend: 'onnx', doing: `compiling '${graph.name}'`, problem: `'${name}' holds strings, which no tensor of Tenon's does`, remedy: 'Cut the graph before or after the string operators' })
     if (binding === 'native' || !notPassedByWorkers.has(dtype)) continue

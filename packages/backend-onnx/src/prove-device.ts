@@ -41,8 +41,8 @@ async function missingLibrary(path: string): Promise<string | undefined> {
 /** ONNX Runtime's, without the advice on models that a failure to load one comes with. */
 function ownWords(error: unknown): string {
   const text = words(BackendError.isInstance(error) ? error.cause : error).replace(/\.\s*$/, '')
-  // What CUDA says stands between C++ signatures and file names.
-  return /(CUDA failure \d+: [^;]*[^;\s]|Invalid device ID: .*)/.exec(text)?.[1] ?? text
+  // What CUDA or the loader says stands between C++ signatures and file names.
+  return /(CUDA failure \d+: [^;]*[^;\s]|Invalid device ID: .*|Failed to load library .*)/.exec(text)?.[1] ?? text
 }
 
 const words = (error: unknown) => (error instanceof Error ? error.message : String(error))

@@ -33,8 +33,8 @@ describe('in worker threads', () => {
     expect(await play('one after the other')).toEqual([[6, 198], [6, 198], [10, 198]])
   })
 
-  it('goes on in the main thread when workers are terminated in the middle of a run', async () => {
-    expect(await play('terminated')).toEqual([[1, 1], [12], [14, 198]])
+  it('goes on in the main thread when workers are told to stop in the middle of a run', async () => {
+    expect(await play('stopped')).toEqual(['TENON_ABORTED', 'TENON_ABORTED', [14, 198]])
   })
 
   it('goes on in the main thread when workers end without disposing of anything', async () => {

@@ -1,14 +1,34 @@
+import { setTimeout as later } from 'node:timers/promises'
+
 import type { NoticeEvent } from '@tenon/core'
 
 import type { Binding, Session, SessionSettings } from '../binding.js'
 import type { PreparedModel } from '../weights/prepare-model.js'
 import type { ThreadSettings } from '../threads.js'
-import { bindApi } from './api.js'
+import { bindApi, type OrtLibrary } from './api.js'
 import { Environment } from './environment.js'
 import { loadKoffi } from './load-koffi.js'
 import { loadForGood } from './load-for-good.js'
 import { NativeSession } from './native-session.js'
 import { selfTest } from './self-test.js'
+
+/** Of waiting for another thread, in milliseconds. */
+const longestWait = 1000
+
+/**
+ * The environment. While another thread's last use of the library ends, its logger is still there, and ONNX Runtime refuses a second
+ * one: a moment later it is gone.
+ */
+async function acquire(library: OrtLibrary, settings: ThreadSettings): Promise<Environment> {
+  for (let wait = 5; ; wait *= 2) {
+    try {
+      return Environment.acquire(library, settings)
+    } catch (error) {
+      if (wait > longestWait || !String(error).includes('Only one instance of LoggingManager')) throw error
+      await later(wait)
+    }
+  }
+}
 
 /** The C API of ONNX Runtime's shared library, called from this thread and run on others. */
 export class NativeBinding implements Binding {
@@ -19,7 +39,7 @@ export class NativeBinding implements Binding {
   static async create(libraryPath: string, settings: ThreadSettings): Promise<NativeBinding> {
     const koffi = await loadKoffi()
     await loadForGood(koffi, libraryPath)
-    const environment = Environment.acquire(bindApi(koffi, libraryPath), settings)
+    const environment = await acquire(bindApi(koffi, libraryPath), settings)
     const binding = new NativeBinding(environment, settings)
     try {
       await selfTest(binding).catch(async (error: unknown) => {

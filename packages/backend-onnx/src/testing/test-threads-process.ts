@@ -32,12 +32,19 @@ const works: Record<string, () => Promise<unknown>> = {
   double: () => double(3),
   /** Ends with a model open and an output in use. */
   forget: async () => (await (await open()).executable.run({ x: floats(1) })).y!.shape,
-  /** Says that it runs, and does so for minutes. */
+  /** Says that it runs, does so for minutes unless it is told to stop, and disposes of everything. */
   long: async () => {
-    const { graph, feeds } = longWork(20)
-    const { executable } = await open(graph)
+    const { graph, feeds } = longWork(200)
+    const { backend, executable } = await open(graph)
+    const stopping = new AbortController()
+    parentPort!.once('message', () => stopping.abort())
     tell('running')
-    for (;;) (await executable.run(feeds)).y![Symbol.dispose]()
+    try {
+      for (;;) (await executable.run(feeds, { signal: stopping.signal })).y![Symbol.dispose]()
+    } catch (error) {
+      await backend.dispose?.()
+      return (error as { code?: string }).code
+    }
   },
 }
 
@@ -50,15 +57,13 @@ const answer = async (worker: Worker) => {
 const scenes: Record<string, () => Promise<unknown>> = {
   together: () => Promise.all([answer(start('double')), answer(start('double')), double(4)]),
   'one after the other': async () => [await answer(start('double')), await answer(start('double')), await double(5)],
-  terminated: async () => {
-    const { backend, executable } = await open()
+  stopped: async () => {
     const workers = [start('long'), start('long')]
     await Promise.all(workers.map((worker) => once(worker, 'message')))
-    const codes = await Promise.all(workers.map((worker) => worker.terminate()))
-    using y = (await executable.run({ x: floats(6) })).y!
-    const values = Array.from((await y.data()) as Float32Array)
-    await backend.dispose?.()
-    return [codes, values, await double(7)]
+    const answers = workers.map(answer)
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- threads have no origin
+    for (const worker of workers) worker.postMessage('stop')
+    return [...(await Promise.all(answers)), await double(7)]
   },
   forgotten: async () => {
     await answer(start('forget'))
