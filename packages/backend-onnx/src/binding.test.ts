@@ -47,7 +47,7 @@ describe('the choice of a device', () => {
     const backend = onnx({ devices: ['cuda', 'cpu'], binding: 'worker', onnxruntime: { library: nowhere } })
     const events: TenonEvent[] = []
     await using executable = await backend.compile(doubling, {}, { emit: (event) => events.push(event) })
-    expect(events).toContainEqual({ type: 'notice', code: 'ONNX_DEVICE_FALLBACK', message: expect.stringContaining('runs on cpu: cuda:') })
+    expect(events).toContainEqual({ type: 'notice', code: 'TENON_ONNX_DEVICE_FALLBACK', message: expect.stringContaining('runs on cpu: cuda:') })
     expect((await executable.run({ x: floats(1) })).y!.shape).toEqual([1])
   })
 
@@ -61,7 +61,7 @@ describe('the choice of a device', () => {
     expect(await backend.probe()).toMatchObject({ available: true, devices: [missing, { device: 'cpu', available: true }] })
     const events: TenonEvent[] = []
     const executable = await backend.compile(doubling, {}, { emit: (event) => events.push(event) })
-    expect(events).toContainEqual({ type: 'notice', code: 'ONNX_DEVICE_FALLBACK', message: expect.stringMatching(/Failed to load.* library/) })
+    expect(events).toContainEqual({ type: 'notice', code: 'TENON_ONNX_DEVICE_FALLBACK', message: expect.stringMatching(/Failed to load.* library/) })
     expect((await executable.run({ x: floats(1) })).y!.shape).toEqual([1])
     await expect(backend.compile(doubling, { device: 'cuda' }, ignore)).rejects.toMatchObject({ code: 'TENON_BACKEND_UNAVAILABLE', message: expect.stringMatching(/Failed to load.* library/) })
     await backend.dispose?.()
@@ -98,7 +98,7 @@ describe('the worker binding as a fallback', () => {
     const backend = onnx({ onnxruntime: { library: nowhere } })
     const events: TenonEvent[] = []
     const executable = await backend.compile(doubling, {}, { emit: (event) => events.push(event) })
-    expect(events).toContainEqual({ type: 'notice', code: 'ONNX_WORKER_BINDING', message: expect.stringContaining(nowhere) })
+    expect(events).toContainEqual({ type: 'notice', code: 'TENON_ONNX_WORKER_BINDING', message: expect.stringContaining(nowhere) })
     expect(Array.from((await (await executable.run({ x: floats(1, 2) })).y!.data()) as Float32Array)).toEqual([2, 4])
     await backend.dispose?.()
   })

@@ -34,7 +34,7 @@ describe('the environment', () => {
     const second = onnx({ threads: 3, binding: 'native' })
     const events: TenonEvent[] = []
     await using two = await second.compile(doubling, {}, { emit: (event) => events.push(event) })
-    expect(events).toContainEqual({ type: 'notice', code: 'ONNX_THREADS_SET_BEFORE', message: expect.stringContaining('all sessions share 2') })
+    expect(events).toContainEqual({ type: 'notice', code: 'TENON_ONNX_THREADS_SET_BEFORE', message: expect.stringContaining('all sessions share 2') })
     await first.dispose?.()
     await expect(one.run({ x: floats(1) })).rejects.toMatchObject({ code: 'TENON_DISPOSED' })
     expect((await two.run({ x: floats(1) })).y!.shape).toEqual([1])

@@ -45,7 +45,7 @@ export function onnx(options: OnnxPluginOptions = {}): Backend<'onnx', OnnxOptio
     if (!noticed) for (const notice of loaded.notices) emit({ type: 'notice', ...notice })
     noticed = true
     const chosen = await chooseDevice(settings, loaded, proven, device)
-    if (chosen.passedOver !== undefined) emit({ type: 'notice', code: 'ONNX_DEVICE_FALLBACK', message: `'${graph.name}' runs on ${chosen.device.device}: ${chosen.passedOver}` })
+    if (chosen.passedOver !== undefined) emit({ type: 'notice', code: 'TENON_ONNX_DEVICE_FALLBACK', message: `'${graph.name}' runs on ${chosen.device.device}: ${chosen.passedOver}` })
 
     const lowered = lower({ name: 'onnx', supports: supportsNode }).apply(graph)
     checkTypes(lowered, loaded.kind)
@@ -53,7 +53,7 @@ export function onnx(options: OnnxPluginOptions = {}): Backend<'onnx', OnnxOptio
     const names = { inputs: graph.inputs.map(({ name }) => name), outputs: graph.outputs.map(({ name }) => name) }
     const updates = updatesOf(graph)
     const session = await loaded.open(model, { ...names, updates, device: chosen.device, prepack }, signal)
-    const executable = new OnnxExecutable(graph, updates, session, () => {
+    const executable = new OnnxExecutable(graph, session, () => {
       executables.delete(executable)
       emit({ type: 'memory', name: `weights of '${graph.name}'`, bytes: 0 })
     })

@@ -12,7 +12,7 @@ it('works beside onnxruntime-node used directly, whichever comes first', async (
   const events: TenonEvent[] = []
   const executable = await backend.compile(doubling, {}, { emit: (event) => events.push(event) })
   expect(Array.from((await (await executable.run({ x: floats(1, 2) })).y!.data()) as Float32Array)).toEqual([2, 4])
-  expect(events).toContainEqual({ type: 'notice', code: 'ONNX_OWN_THREADS', message: expect.any(String) })
+  expect(events).toContainEqual({ type: 'notice', code: 'TENON_ONNX_OWN_THREADS', message: expect.any(String) })
   const { y } = await direct.run({ x: new Tensor('float32', Float32Array.of(3), [1]) })
   expect(Array.from(y!.data as Float32Array)).toEqual([6])
   await backend.dispose?.()

@@ -1,4 +1,4 @@
-import { byteLength, checkFeeds, DisposedError, InvalidInputError, isHostTensor, tensor, throwIfAborted, type Constant, type Executable, type Graph, type HostTensor, type NumericType, type RunOptions, type Tensor, type TypedArray, type ValueInfo } from '@tenon/core'
+import { checkFeeds, checkUpdatedFeeds, DisposedError, isHostTensor, tensor, throwIfAborted, type Constant, type Executable, type Graph, type HostTensor, type NumericType, type RunOptions, type Tensor, type TypedArray, type ValueInfo } from '@tenon/core'
 import { carrierOf, computeTypeOf, fromCarrier, narrow, widen } from './carrier.js'
 import type { Device } from './device.js'
 import { Held } from './held.js'
@@ -21,6 +21,7 @@ export interface Place {
 export class TfjsExecutable implements Executable {
   readonly inputs: readonly ValueInfo[]
   readonly outputs: readonly ValueInfo[]
+  readonly #graph: Pick<Graph, 'inputs' | 'updates'>
   readonly #place: Place
   readonly #plan: Plan
   /** Constants, and what was computed from them alone. */
@@ -39,6 +40,7 @@ export class TfjsExecutable implements Executable {
     }))
     this.inputs = graph.inputs
     this.outputs = graph.outputs.filter(({ name }) => !graph.updates?.has(name))
+    this.#graph = { inputs: graph.inputs, ...(graph.updates && { updates: graph.updates }) } // not the nodes, which are planned
     this.#place = place
     this.#plan = plan
     this.#fixed = fixed
@@ -76,7 +78,7 @@ export class TfjsExecutable implements Executable {
     if (this.#closing !== undefined) throw new DisposedError({ what: 'executable' })
     throwIfAborted(signal)
     const checked = checkFeeds(this.inputs, feeds)
-    this.#checkUpdated(checked)
+    checkUpdatedFeeds(this.#graph, checked, (feed) => isOn(feed, this.#place.device))
     const run = this.#run(checked, signal)
     this.#running.add(run)
     try {
@@ -123,19 +125,6 @@ export class TfjsExecutable implements Executable {
     return carrierOf(array.dtype) === undefined ? tensor(dtype, [...shape], values.slice() as typeof values) : new TfjsTensor(device, dtype, device.uploadCopy(array))
   }
 
-  /** @throws InvalidInputError where a feed that is to be updated cannot be, or is fed as something else too. */
-  #checkUpdated(feeds: readonly Tensor[]): void {
-    for (const input of this.#updates.values()) {
-      const feed = feeds[input]!
-      const fail = (problem: string, remedy: string): never => {
-        throw new InvalidInputError({ what: `the feed '${this.inputs[input]!.name}'`, problem: `is updated by the run, and ${problem}`, remedy })
-      }
-      if (!isHostTensor(feed) && !isOn(feed, this.#place.device)) fail('lives on another device', 'feed what place() of this executable gives')
-      const other = feeds.findIndex((each, index) => index !== input && (each === feed || (isHostTensor(each) && isHostTensor(feed) && overlap(each.values, feed.values))))
-      if (other >= 0) fail(`is fed as '${this.inputs[other]!.name}' too`, 'feed tensors with memory of their own')
-    }
-  }
-
   /** Waits for the runs under way, then frees the weights. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing ??= this.#close()
@@ -155,7 +144,7 @@ const isOn = (feed: Tensor, device: Device): feed is TfjsTensor => feed instance
 function heldOf(feed: Tensor, dtype: NumericType): Held {
   if (feed instanceof TfjsTensor) return Held.tensor(computeTypeOf(dtype), feed.share())
   const { shape, values } = feed as HostTensor
-  return Held.array(widen(dtype, shape, (values.byteLength === byteLength(dtype, shape) ? feed as HostTensor : tensor(dtype, shape, values)).values))
+  return Held.array(widen(dtype, shape, values))
 }
 
 /** A tensor for the caller: where the value is, in memory that nothing else changes. */
@@ -167,10 +156,6 @@ const shareOf = (held: Held, device: Device): DeviceTensor => device.share(held.
 
 async function arrayAt(held: Held, device: Device): Promise<TypedArray> {
   return held.array?.values ?? fromCarrier(held.dtype, await device.read(held.onDevice(device)))
-}
-
-function overlap(a: TypedArray, b: TypedArray): boolean {
-  return a.buffer === b.buffer && a.byteOffset < b.byteOffset + b.byteLength && b.byteOffset < a.byteOffset + a.byteLength
 }
 
 function free(values: Values): void {

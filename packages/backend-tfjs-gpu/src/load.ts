@@ -59,7 +59,7 @@ interface NativeBackend extends TensorFlowBackend {
 
 function restored(): readonly Notice[] {
   const names = restoreOldUtilities()
-  return names.length === 0 ? [] : [{ code: 'TFJS_NODE_UTILITIES', message: `This Node has no util.${names.join(', util.')} any more, which @tensorflow/tfjs-node 4.22 calls: they were put back` }]
+  return names.length === 0 ? [] : [{ code: 'TENON_TFJS_NODE_UTILITIES', message: `This Node has no util.${names.join(', util.')} any more, which @tensorflow/tfjs-node 4.22 calls: they were put back` }]
 }
 
 async function loadPackage(name: string, needed: readonly string[], load: Load): Promise<unknown> {

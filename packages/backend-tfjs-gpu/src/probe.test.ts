@@ -73,7 +73,7 @@ describe('a fallback', () => {
     const backend = tfjs({ devices: ['gpu', 'wasm'], load: loading({ [gpuPackage]: missing(gpuPackage) }) })
     await using executable = await backend.compile(doubling(), {}, { emit: (event) => events.push(event) })
     expect(events.filter(({ type }) => type === 'notice')).toEqual([
-      { type: 'notice', code: 'TFJS_DEVICE_FALLBACK', message: "'doubling' runs on wasm: gpu: the package @tensorflow/tfjs-node-gpu is not installed; run: npm install @tensorflow/tfjs-node-gpu" },
+      { type: 'notice', code: 'TENON_TFJS_DEVICE_FALLBACK', message: "'doubling' runs on wasm: gpu: the package @tensorflow/tfjs-node-gpu is not installed; run: npm install @tensorflow/tfjs-node-gpu" },
     ])
     using output = (await executable.run({ x: floats(1) }))['y']!
     expect(Array.from((await output.data()) as Float32Array)).toEqual([2])

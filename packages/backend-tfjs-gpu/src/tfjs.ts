@@ -45,7 +45,7 @@ export function tfjs(options: TfjsPluginOptions = {}): Backend<'tfjs', TfjsOptio
     const { name, place, passedOver } = await choosePlace(settings, wanted, placeOf)
     if (!noticed.has(place)) for (const notice of place.notices) emit({ type: 'notice', ...notice })
     noticed.add(place)
-    if (passedOver.length > 0) emit({ type: 'notice', code: 'TFJS_DEVICE_FALLBACK', message: `'${graph.name}' runs on ${name}: ${passedOver.join('; ')}` })
+    if (passedOver.length > 0) emit({ type: 'notice', code: 'TENON_TFJS_DEVICE_FALLBACK', message: `'${graph.name}' runs on ${name}: ${passedOver.join('; ')}` })
     const bytes = plan.constants.reduce((sum, { constant }) => sum + constant.byteLength, 0)
     const executable = await TfjsExecutable.create(graph, plan, place, signal, () => {
       executables.delete(executable)

@@ -1,6 +1,6 @@
 import { InvalidFileError } from '@tenon/core'
 import { characterMapFault } from './check-character-map.js'
-import { isRecord } from './read-text.js'
+import { isRecord } from './json.js'
 
 /** What the file can do that a caller must know. */
 export interface TokenizerAbilities {

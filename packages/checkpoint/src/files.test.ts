@@ -93,7 +93,7 @@ describe('files', () => {
     expect(await reasonOf('file://host.example/model')).toMatch(/names no folder/)
     expect(await reasonOf('file:///none')).toMatch(/there is no folder/)
     expect(await reasonOf('')).toMatch(/names no folder/)
-    expect(await reasonOf('src')).toMatch(/holds no config\.json/)
+    expect(await reasonOf('node_modules')).toMatch(/holds no config\.json/)
   })
 
   it('says what an explicitly named folder lacks', async () => {

@@ -4,8 +4,9 @@ import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { checkOptions, InvalidFileError, type Source } from '@tenon/core'
 import { openFolder } from './folder.js'
+import { isRecord, parseJson } from './json.js'
 import type { NativeTokenizers } from './native-tokenizers.js'
-import { isRecord, parseJson, readText } from './read-text.js'
+import { readText } from './read-text.js'
 import { checkVariant, type Variant } from './variants.js'
 
 export interface FilesOptions {

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { MissingFileError, throwIfAborted, type Checkpoint } from '@tenon/core'
-import type { FileStore } from './file-store.js'
+import type { ModelFiles } from './model-files.js'
 import { listFiles } from './list-files.js'
 import type { NativeTokenizers } from './native-tokenizers.js'
 import { openFiles } from './open-files.js'
@@ -36,10 +36,10 @@ export async function openFolder(
 ): Promise<Checkpoint> {
   checkVariant('openFolder', variant)
   throwIfAborted(signal)
-  return openFiles(await folderStore(resolve(directory), signal), { reference, variant, tokenizers, signal })
+  return openFiles(await folderFiles(resolve(directory), signal), { reference, variant, tokenizers, signal })
 }
 
-async function folderStore(root: string, signal: AbortSignal | undefined): Promise<FileStore> {
+async function folderFiles(root: string, signal: AbortSignal | undefined): Promise<ModelFiles> {
   const isFolder = await stat(root).then(
     (stats) => stats.isDirectory(),
     () => false,

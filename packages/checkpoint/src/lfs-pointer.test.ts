@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { InvalidFileError } from '@tenon/core'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { parseJson } from './read-text.js'
+import { parseJson } from './json.js'
 import { openSafetensors } from './safetensors.js'
 
 const pointer = 'version https://git-lfs.example/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 438022601\n'

@@ -6,8 +6,8 @@ import { InvalidFileError, throwIfAborted } from '@tenon/core'
 /** How deep below the folder files are listed. Published models use one level (`onnx/`, `1_Pooling/`). */
 const depthLimit = 8
 
-/** Most files of one checkpoint: far above the shards of any model, far below a home folder passed by mistake. */
-const fileLimit = 10_000
+/** Most files of one checkpoint, folder or repository: far above the shards of any model, far below a home folder passed by mistake. */
+export const fileLimit = 10_000
 
 export interface FolderListing {
   /** Relative, with forward slashes, sorted. */

@@ -1,5 +1,5 @@
 import { parts } from './check-tokenizer-file.js'
-import { isRecord } from './read-text.js'
+import { isRecord } from './json.js'
 
 /** The one version that tokenizers writes and reads. */
 const version = '1.0'

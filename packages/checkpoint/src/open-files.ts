@@ -2,9 +2,10 @@ import { join } from 'node:path'
 import { DisposedError, InvalidFileError } from '@tenon/core'
 import type { Checkpoint, ModelConfig, Tokenizer } from '@tenon/core'
 import { contained } from './contained.js'
-import type { FileStore } from './file-store.js'
+import type { ModelFiles } from './model-files.js'
+import { isRecord, parseJson } from './json.js'
 import type { NativeTokenizers } from './native-tokenizers.js'
-import { isRecord, parseJson, readText } from './read-text.js'
+import { readText } from './read-text.js'
 import { loadTokenizer } from './tokenizer.js'
 import { chooseModel, graphFiles, type Variant } from './variants.js'
 import { openWeights, type Weights } from './weights.js'
@@ -18,28 +19,28 @@ export interface OpenFilesOptions {
 }
 
 /**
- * Opens the checkpoint that a store's files make. Only the config and the weights' header are read; what stands for the
+ * Opens the checkpoint that a model's files make. Only the config and the weights' header are read; what stands for the
  * model is made ready, and checked for being readable before that.
- * @throws MissingFileError, InvalidFileError, AbortedError, and what the store throws.
+ * @throws MissingFileError, InvalidFileError, AbortedError, and what `path` of the files throws.
  */
-export async function openFiles(store: FileStore, { reference, variant, tokenizers, signal }: OpenFilesOptions): Promise<Checkpoint> {
-  const { place, files } = store
+export async function openFiles(model: ModelFiles, { reference, variant, tokenizers, signal }: OpenFilesOptions): Promise<Checkpoint> {
+  const { place, files } = model
 
   async function text(file: string): Promise<string | undefined> {
     const name = contained(file)
-    const exists = files.has(name) || (await store.find?.(name)) === true
-    return exists ? readText(await store.path(name)) : undefined
+    const exists = files.has(name) || (await model.find?.(name)) === true
+    return exists ? readText(await model.path(name)) : undefined
   }
   async function json(file: string): Promise<unknown> {
     const content = await text(file)
     return content === undefined ? undefined : parseJson(join(place, contained(file)), content)
   }
 
-  const config = modelConfig(await store.path('config.json'), await json('config.json'))
+  const config = modelConfig(await model.path('config.json'), await json('config.json'))
   const chosen = chooseModel(place, files, variant)
   let weights: Weights | undefined
-  if (chosen !== undefined && 'graph' in chosen) await store.ready?.(graphFiles(files, chosen.graph))
-  if (chosen !== undefined && 'weights' in chosen) weights = await openWeights(chosen.weights, { ...store, path: (file) => store.path(contained(file)), json }, signal)
+  if (chosen !== undefined && 'graph' in chosen) await model.ready?.(graphFiles(files, chosen.graph))
+  if (chosen !== undefined && 'weights' in chosen) weights = await openWeights(chosen.weights, { ...model, path: (file) => model.path(contained(file)), json }, signal)
 
   let loading: Promise<Tokenizer> | undefined
   let disposed = false
@@ -52,7 +53,7 @@ export async function openFiles(store: FileStore, { reference, variant, tokenize
     constants: weights?.constants ?? new Map(),
     graph: chosen !== undefined && 'graph' in chosen ? chosen.graph : undefined,
     files: Object.freeze([...files]),
-    path: async (file) => store.path(contained(file)),
+    path: async (file) => model.path(contained(file)),
     async json(file) {
       alive()
       return json(file)
@@ -68,7 +69,7 @@ export async function openFiles(store: FileStore, { reference, variant, tokenize
     async [Symbol.asyncDispose]() {
       disposed = true
       loading = undefined // whoever keeps the checkpoint does not keep the tokenizer, which is native memory
-      store.end?.()
+      model.end?.()
       await weights?.[Symbol.asyncDispose]()
     },
   }

@@ -1,6 +1,6 @@
 import { byteLength, InvalidFileError, type NumericType } from '@tenon/core'
 import { duplicateKey } from './duplicate-key.js'
-import { isRecord } from './read-text.js'
+import { isRecord, isSize } from './json.js'
 
 /** The safetensors format's own limit on its header, in bytes (the reference implementation's MAX_HEADER_SIZE). */
 export const headerLimit = 100_000_000
@@ -34,8 +34,6 @@ export interface SafetensorsHeader {
   readonly metadata: Readonly<Record<string, string>>
   readonly tensors: ReadonlyMap<string, TensorRange>
 }
-
-const isSize = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
 
 /** Bytes that shape × dtype needs, or `undefined` past 2⁵³: a product that wraps would pass for a small tensor. */
 function bytesNeeded(dtype: NumericType, shape: readonly number[]): number | undefined {

@@ -1,8 +1,8 @@
 import { open } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { InvalidFileError, MissingFileError, throwIfAborted, type Constant } from '@tenon/core'
+import { isAbsent } from './is-absent.js'
 import { isLfsPointer, lfsPointer } from './lfs-pointer.js'
-import { isAbsent } from './read-text.js'
 import { headerLimit, parseSafetensorsHeader } from './safetensors-header.js'
 import { sharedFile } from './shared-file.js'
 

@@ -1,7 +1,7 @@
 import type { Stats } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
 import { DisposedError, InvalidFileError, MissingFileError } from '@tenon/core'
-import { isAbsent } from './read-text.js'
+import { isAbsent } from './is-absent.js'
 
 /** A file read by position through one handle, opened at the first read. */
 export interface SharedFile extends AsyncDisposable {

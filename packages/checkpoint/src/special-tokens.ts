@@ -1,5 +1,5 @@
 import type { Tokenizer } from '@tenon/core'
-import { isRecord } from './read-text.js'
+import { isRecord } from './json.js'
 
 const roles = ['pad', 'cls', 'sep', 'mask', 'unk', 'bos', 'eos'] as const
 

@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { checkTokenizerFile, side } from './check-tokenizer-file.js'
 import { cleanUpSpaces } from './clean-up-spaces.js'
 import { encodingOf } from './encoding.js'
-import { importTokenizers, type NativeEncoding, type NativeTokenizers } from './native-tokenizers.js'
+import { isRecord, parseJson } from './json.js'
+import { importTokenizers, type NativeEncoding, type NativeTokenizer, type NativeTokenizers } from './native-tokenizers.js'
 import { newerFormat } from './newer-format.js'
-import { isRecord, parseJson } from './read-text.js'
 import { specialTokens } from './special-tokens.js'
 import { tokenizerFromVocabulary } from './vocabulary-file.js'
 import { checkEncodeOptions } from './windows.js'
@@ -59,23 +59,7 @@ export async function loadTokenizer(
   const { path, text } = await definition(files, config, specialTokensMap)
   const { pairs, subwordPrefix, paddingSide, bytePairs } = checkTokenizerFile(path, parseJson(path, text))
 
-  const { Tokenizer: Native } = tokenizers ?? (await importTokenizers())
-  const native = (() => {
-    try {
-      return Native.fromString(text)
-    } catch (cause) {
-      const newer = newerFormat(parseJson(path, text))
-      throw new InvalidFileError({
-        path,
-        problem: `is refused by the tokenizers library: ${newer ?? (cause as Error).message}`,
-        remedy:
-          newer === undefined
-            ? 'Save the tokenizer again with tokenizers 0.23 or newer'
-            : 'Pass a newer build of tokenizers as the option tokenizers, or take an earlier revision of the model',
-        cause,
-      })
-    }
-  })()
+  const native = nativeTokenizer(tokenizers ?? (await importTokenizers()), path, text)
   const decoder = native.getDecoder()
   const tidy = isRecord(config) && config.clean_up_tokenization_spaces === true && !bytePairs ? cleanUpSpaces : undefined
   native.disableTruncation()
@@ -139,6 +123,24 @@ export async function loadTokenizer(
     join: (tokens) => (decoder === null ? tokens.join(' ') : decoder.decode([...tokens])),
     idOf: (token) => native.tokenToId(token) ?? undefined,
     tokenOf: (id) => (isId(id) ? (native.idToToken(id) ?? undefined) : undefined),
+  }
+}
+
+/** @throws InvalidFileError */
+function nativeTokenizer({ Tokenizer }: NativeTokenizers, path: string, text: string): NativeTokenizer {
+  try {
+    return Tokenizer.fromString(text)
+  } catch (cause) {
+    const newer = newerFormat(parseJson(path, text))
+    throw new InvalidFileError({
+      path,
+      problem: `is refused by the tokenizers library: ${newer ?? (cause as Error).message}`,
+      remedy:
+        newer === undefined
+          ? 'Save the tokenizer again with tokenizers 0.23 or newer'
+          : 'Pass a newer build of tokenizers as the option tokenizers, or take an earlier revision of the model',
+      cause,
+    })
   }
 }
 

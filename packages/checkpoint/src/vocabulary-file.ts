@@ -1,5 +1,5 @@
 import { InvalidFileError } from '@tenon/core'
-import { isRecord } from './read-text.js'
+import { isRecord } from './json.js'
 import { specialTokens } from './special-tokens.js'
 
 /** Tokenizer classes whose whole behaviour is vocab.txt and these settings. */

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { open, rename, rm, type FileHandle } from 'node:fs/promises'
+import { open, rename, rm } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { byteLength, InvalidInputError, throwIfAborted, type Constant } from '@tenon/core'
 import { headerLimit, safetensorsTypes } from './safetensors-header.js'
+import { writeAll } from './write-all.js'
 
 const nameOfType = new Map([...safetensorsTypes].map(([name, dtype]) => [dtype, name]))
 
@@ -98,11 +99,4 @@ function headerOf(
   new DataView(header.buffer).setBigUint64(0, BigInt(padded), true)
   header.set(text, 8)
   return header
-}
-
-async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
-  for (let done = 0; done < bytes.byteLength;) {
-    const { bytesWritten } = await handle.write(bytes, done, Math.min(bytes.byteLength - done, 2 ** 30))
-    done += bytesWritten
-  }
 }

@@ -1,7 +1,7 @@
 import { bytesOf, checkOptions, inlineConstant, InvalidOptionError, lazyConstant, type Compressor, type Constant, type Graph, type Pass } from '@tenon/core'
 import { integers, rewrite, scalar, type GraphBuilder, type Value } from '@tenon/graph'
 import { Abs, Add, Cast, Div, DynamicQuantizeLinear, Gather, MatMulIntegerToFloat, Max, Mul, ReduceMax, Unsqueeze } from '@tenon/graph/ops'
-import { linearLayer } from './linear-layers.js'
+import { weightLayout } from './weight-layout.js'
 import { quantizeChannels, SMALLEST_NORMAL, type ChannelLayout } from './quantize-channels.js'
 import { destinationOf, floorOf, isAverageOfEvenRows, normOf, smoothingScales, type Reader } from './smooth.js'
 
@@ -66,13 +66,13 @@ export function quantizeDynamically(options: DynamicInt8Options = {}): Pass {
       const weights = weightQuantizer()
       const activations = activationQuantizer(settings, graph, readers)
       return rewrite(graph, ({ node, inputs, builder }) => {
-        const linear = linearLayer(node)
-        if (linear !== undefined) {
+        const layout = weightLayout(node)
+        if (layout !== undefined) {
           const [x, weight, bias] = inputs as [Value, Value, Value | undefined]
           const constant = builder.constantOf(weight)
           if (!worthwhile(constant)) return undefined
           const input = activations(builder, x, node.inputs[0]!)
-          return product(input, weights(weight, constant, linear.layout, input), bias)
+          return product(input, weights(weight, constant, layout, input), bias)
         }
         if (node.op === Gather.op && settings.embeddings && (node.attributes['axis'] ?? 0) === 0) {
           const [table, ids] = inputs as [Value, Value]
@@ -89,11 +89,11 @@ export function quantizeDynamically(options: DynamicInt8Options = {}): Pass {
 function readersOf(graph: Graph, worthwhile: (constant: Constant | undefined) => constant is Constant): ReadonlyMap<string, readonly Reader[]> {
   const readers = new Map<string, Reader[]>()
   for (const node of graph.nodes) {
-    const linear = linearLayer(node)
+    const layout = weightLayout(node)
     const weight = graph.constants.get(node.inputs[1] ?? '')
-    if (linear === undefined || !worthwhile(weight)) continue
+    if (layout === undefined || !worthwhile(weight)) continue
     const x = node.inputs[0]!
-    readers.set(x, [...(readers.get(x) ?? []), { weight, axis: linear.layout.axis === 0 ? 1 : 0, destination: destinationOf(graph, node.outputs[0]!) }])
+    readers.set(x, [...(readers.get(x) ?? []), { weight, axis: layout.axis === 0 ? 1 : 0, destination: destinationOf(graph, node.outputs[0]!) }])
   }
   return readers
 }
@@ -127,7 +127,7 @@ function activationQuantizer({ outlierGuard, smoothing }: { outlierGuard: boolea
       const even = columnScales === undefined ? x : Mul(x, builder.constant(lazyConstant('float32', [columns], async () => bytesOf((await columnScales()).map((scale) => 1 / scale))), `${name}_smoothing`))
       const rowScales = outlierGuard && !isAverageOfEvenRows(graph, name) ? largestOfRows(builder, even) : undefined
       const rows = rowScales === undefined ? even : Div(even, rowScales)
-      const [values, scale, zero] = builder.emit(DynamicQuantizeLinear as never, [rows], {}, 3) as [Value, Value, Value]
+      const [values, scale, zero] = builder.emit(DynamicQuantizeLinear, [rows], {}, 3) as [Value, Value, Value]
       return { values, scale, zero, rowScales, columnScales, name }
     }
   }

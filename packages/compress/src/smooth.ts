@@ -1,6 +1,7 @@
 import { viewAs, type Constant, type Graph } from '@tenon/core'
 import type { GraphBuilder, Value } from '@tenon/graph'
-import { linearLayer } from './linear-layers.js'
+import { Gelu, Identity, LayerNormalization, MultiHeadAttention, QuickGelu, Relu, Reshape, SkipLayerNormalization } from '@tenon/graph/ops'
+import { weightLayout } from './weight-layout.js'
 import { largestOf } from './quantize-channels.js'
 
 /**
@@ -14,12 +15,15 @@ const DEVIATIONS = 3
 
 /** Where the operators that normalise rows have their scale and shift. */
 const norms: Readonly<Record<string, { readonly gamma: number; readonly beta: number }>> = {
-  LayerNormalization: { gamma: 1, beta: 2 },
-  'com.microsoft::SkipLayerNormalization': { gamma: 2, beta: 3 },
+  [LayerNormalization.op]: { gamma: 1, beta: 2 },
+  [SkipLayerNormalization.op]: { gamma: 2, beta: 3 },
 }
 
-/** Operators whose results are never below this: a row of them is as large as its largest, or as this. */
-const floors: Readonly<Record<string, number>> = { Relu: 0, Gelu: -0.1701, 'com.microsoft::QuickGelu': -0.2785 }
+/**
+ * Operators whose results are never below this: a row of them is as large as its largest, or as this. The minima of x · Φ(x), also by
+ * tanh (-0.17004), and of x · σ(x) (-0.27846), further down; a QuickGelu of a greater alpha stays above that.
+ */
+const floors: Readonly<Record<string, number>> = { [Relu.op]: 0, [Gelu.op]: -0.1701, [QuickGelu.op]: -0.2785 }
 
 /** The least that a value's elements can be, where the operator that makes them has a bound. */
 export function floorOf(builder: GraphBuilder, value: Value): number | undefined {
@@ -28,7 +32,7 @@ export function floorOf(builder: GraphBuilder, value: Value): number | undefined
 }
 
 /** What moves rows without changing them. */
-const moves = new Set(['Reshape', 'Identity'])
+const moves: ReadonlySet<string> = new Set([Reshape.op, Identity.op])
 
 /** Scale and shift of a normalisation. */
 export interface Norm {
@@ -53,7 +57,7 @@ export function normOf(builder: GraphBuilder, value: Value): Norm | undefined {
 }
 
 /** The inputs of attention: queries and keys only make scores, whose errors a softmax forgives as nothing else does. */
-const attention: Readonly<Record<string, readonly Destination[]>> = { 'com.microsoft::MultiHeadAttention': ['scores', 'scores', 'values'] }
+const attention: Readonly<Record<string, readonly Destination[]>> = { [MultiHeadAttention.op]: ['scores', 'scores', 'values'] }
 
 /** Where a value goes: into attention's scores alone, into attention, or anywhere else as well. */
 export type Destination = 'scores' | 'values' | 'elsewhere'
@@ -82,7 +86,7 @@ export function isAverageOfEvenRows(graph: Graph, name: string): boolean {
   const mixing = source(name)
   const values = mixing && Object.hasOwn(attention, mixing.op) ? mixing.inputs[attention[mixing.op]!.indexOf('values')] : undefined
   const layer = values === undefined ? undefined : source(values)
-  const rows = layer && linearLayer(layer) && source(layer.inputs[0]!)
+  const rows = layer && weightLayout(layer) && source(layer.inputs[0]!)
   return rows !== undefined && Object.hasOwn(norms, rows.op)
 }
 

@@ -2,6 +2,7 @@ import { InvalidGraphError, type Attribute, type Constant, type DataType, type D
 import { checkCall, inferCall } from './call.js'
 import { canonical } from './dimension.js'
 import { elementsOf } from './elements.js'
+import { LITERAL_BYTES } from './literals.js'
 import { Value, type Emitter, type OpDefinition, type Producer, type ValueType } from './op.js'
 import { standardOps } from './ops/index.js'
 import { refuseMixedSizes } from './shapes.js'
@@ -51,7 +52,7 @@ export class GraphBuilder implements Emitter {
 
   /** Adds a weight or a literal. The name is kept; without one, equal literals are added once. */
   constant(constant: Constant, name?: string): Value {
-    const key = name === undefined && constant.inline !== undefined && constant.byteLength <= 256 ? `${constant.dtype}[${constant.shape.join()}]${constant.inline.join()}` : undefined
+    const key = name === undefined && constant.inline !== undefined && constant.byteLength <= LITERAL_BYTES ? `${constant.dtype}[${constant.shape.join()}]${constant.inline.join()}` : undefined
     const known = key === undefined ? undefined : this.#literals.get(key)
     if (known !== undefined) return known
     const type: ValueType = { dtype: constant.dtype, shape: constant.shape, elements: elementsOf(constant) }

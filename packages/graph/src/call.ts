@@ -1,7 +1,7 @@
 import { InvalidGraphError, ShapeMismatchError, type Attribute } from '@tenon/core'
 import { abridged, volume } from './dimension.js'
 import { typeCodes } from './onnx/schema.js'
-import type { AttributeSpec, InferContext, OpDefinition, ValueType } from './op.js'
+import type { AttributeSpec, AttributeTable, FilledAttributes, InferContext, OpDefinition, ValueType } from './op.js'
 
 /** What the rules of a definition are told of the node they are asked about. */
 export function contextOf({ op }: OpDefinition, inputs: readonly ({ readonly name: string } | undefined)[], outputs: number): InferContext {
@@ -18,7 +18,7 @@ const MOST_ELEMENTS = 64
  */
 export function inferCall(definition: OpDefinition, inputs: readonly ((ValueType & { readonly name: string }) | undefined)[], attributes: Readonly<Record<string, Attribute>>, outputs: number): readonly ValueType[] {
   if (outputs < 1) throw new InvalidGraphError({ graph: definition.op, problem: `a node of ${definition.op} makes nothing` })
-  const types = [definition.infer(inputs as never, filled(definition, attributes) as never, contextOf(definition, inputs, outputs))].flat() as ValueType[]
+  const types = [definition.infer(inputs, filled(definition, attributes), contextOf(definition, inputs, outputs))].flat() as ValueType[]
   return types.map(({ dtype, shape, elements }) => {
     const impossible = shape.find((size) => typeof size === 'number' && !(Number.isSafeInteger(size) && size >= 0))
     if (impossible !== undefined) throw new ShapeMismatchError({ op: definition.op, expected: 'sizes of 0 or more', actual: `${impossible}` })
@@ -27,10 +27,10 @@ export function inferCall(definition: OpDefinition, inputs: readonly ((ValueType
   })
 }
 
-/** The attributes with the definition's defaults filled in. */
-export function filled(definition: OpDefinition, attributes: Readonly<Record<string, Attribute>>): Record<string, Attribute> {
+/** The attributes with the definition's defaults filled in. That they are of its types, `checkCall` has seen to. */
+export function filled(definition: OpDefinition, attributes: Readonly<Record<string, Attribute>>): FilledAttributes<AttributeTable> {
   const defaults = Object.entries(definition.attributes).flatMap(([name, spec]) => ('default' in spec && spec.default !== undefined ? [[name, spec.default] as const] : []))
-  return { ...Object.fromEntries(defaults), ...attributes }
+  return { ...Object.fromEntries(defaults), ...attributes } as FilledAttributes<AttributeTable>
 }
 
 const isType: Record<AttributeSpec['type'], (value: Attribute) => boolean> = {

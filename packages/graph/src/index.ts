@@ -1,7 +1,7 @@
 export { GraphBuilder } from './builder.js'
 export { checkUpdates } from './check-updates.js'
 export { canonical, difference, exactQuotient, product, quotient, sum, volume } from './dimension.js'
-export { integers, scalar } from './literals.js'
+export { integer, integers, scalar } from './literals.js'
 export { defineOp, Value } from './op.js'
 export type { AttributesOf, AttributeSpec, AttributeTable, Differentiated, FilledAttributes, GradientRule, HostArray, InferContext, Op, OpDefinition, OpTable, Producer, Slots, ValueType } from './op.js'
 export { extend, inferTypes, rewrite, type Rule, type Visit } from './rewrite.js'

@@ -42,7 +42,15 @@ function roundHalfToEven(value: number): number {
   return rounded - value === 0.5 && rounded % 2 === 1 ? rounded - 1 : rounded
 }
 
+/** An integer as an int64 scalar, in `near`'s graph: an index, the end of a range. */
+export function integer(near: Value, value: number): Value {
+  return near.builder.constant(inlineConstant('int64', [], BigInt64Array.of(BigInt(value))))
+}
+
 /** Integers as an int64 vector, in `near`'s graph: axes and shapes. */
 export function integers(near: Value, values: readonly number[]): Value {
   return near.builder.constant(inlineConstant('int64', [values.length], BigInt64Array.from(values, BigInt)))
 }
+
+/** Constants at hand of up to this many bytes are one where they hold the same: axes, shapes, scalars. Larger ones are weights, and not looked into. */
+export const LITERAL_BYTES = 256

@@ -1,5 +1,6 @@
 import type { Attribute, Graph, Node, OpAttributes } from '@tenon/core'
 import { expectTypeOf } from 'vitest'
+import { gradients } from './gradient/index.js'
 import { defineOp, type Value } from './op.js'
 import { Cast, Concat, MatMul, Relu, Softmax } from './ops/index.js'
 
@@ -53,8 +54,19 @@ const Scaled = defineOp('org.example::Scaled', {
     expectTypeOf(name).toEqualTypeOf<string | undefined>()
     return bias ?? input
   },
+  gradient: ({ inputs: [input, bias], attributes: { times }, gradients: [d] }) => {
+    expectTypeOf(input).toEqualTypeOf<Value>()
+    expectTypeOf(bias).toEqualTypeOf<Value | undefined>()
+    expectTypeOf(times).toEqualTypeOf<number>()
+    expectTypeOf(d).toEqualTypeOf<Value | undefined>()
+    return [() => input, bias && (() => bias)]
+  },
 })
 expectTypeOf(Scaled.op).toEqualTypeOf<'org.example::Scaled'>()
 Scaled(x, undefined, { by: 2 })
 // @ts-expect-error -- by is required
 Scaled(x, undefined, { times: 2 })
+
+// As many gradients as values.
+expectTypeOf(gradients(x, [x, x])).toEqualTypeOf<readonly [Value, Value]>()
+expectTypeOf(gradients(x, [] as readonly Value[])).toEqualTypeOf<readonly Value[]>()

@@ -1,4 +1,4 @@
-import type { Attribute, Constant, DataType, Dimension, NumericType, TypedArray } from '@tenon/core'
+import { InvalidGraphError, type Attribute, type Constant, type DataType, type Dimension, type NumericType, type TypedArray } from '@tenon/core'
 
 /** What is known of a value before anything runs. */
 export interface ValueType {
@@ -48,8 +48,9 @@ export type AttributesOf<T extends AttributeTable> = { [K in RequiredNames<T>]: 
 /** The attributes as rules read them: defaults filled in. */
 export type FilledAttributes<T extends AttributeTable> = { [K in DefaultedNames<T>]: Typed<T[K]> } & { [K in Exclude<keyof T, DefaultedNames<T>>]?: Typed<T[K]> | undefined }
 
-/** Input names to a tuple: `'X'` is there, `'B?'` may be `undefined`, `'...inputs'` is any number. */
-export type Slots<S extends readonly string[], V> = S extends readonly [infer Head extends string, ...infer Rest extends readonly string[]]
+/** Input names to a tuple: `'X'` is there, `'B?'` may be `undefined`, `'...inputs'` is any number. Of an operator nobody knows, any number, and any left out. */
+export type Slots<S extends readonly string[], V> = number extends S['length'] ? readonly (V | undefined)[]
+  : S extends readonly [infer Head extends string, ...infer Rest extends readonly string[]]
   ? Head extends `...${string}` ? V[]
   : Head extends `${string}?` ? [value?: V | undefined, ...Slots<Rest, V>]
   : [value: V, ...Slots<Rest, V>]
@@ -177,7 +178,7 @@ export function defineOp<Name extends string, const S extends readonly string[],
     const attributes = last instanceof Value || Array.isArray(last) || last === undefined ? undefined : (call.pop() as Record<string, Attribute>)
     const inputs = (variadic ? call[0] : call) as (Value | undefined)[]
     const first = inputs.find((input) => input !== undefined)
-    if (first === undefined) throw new TypeError(`${op} needs an input to know which graph it belongs to`)
+    if (first === undefined) throw new InvalidGraphError({ graph: op, problem: 'it has no input to tell which graph it belongs to', remedy: 'Pass a value of the graph that is built' })
     return first.builder.emit(record as unknown as OpDefinition, inputs, attributes)[0]!
   }
   const record = Object.assign(emit, { outputs: ['Y'], attributes: {} as T, ...definition, op })

@@ -2,7 +2,7 @@ import { InvalidGraphError, type Graph, type Node } from '@tenon/core'
 import { GraphBuilder } from './builder.js'
 import { checkCall } from './call.js'
 import type { OpDefinition, Value } from './op.js'
-import { opsOf, UNKNOWN_OP } from './ops-of.js'
+import { definitionOf, opsOf } from './ops-of.js'
 
 /** A node of the graph being rewritten, with its inputs as values of the new one. */
 export interface Visit {
@@ -49,8 +49,7 @@ function replay(graph: Graph, rule: Rule) {
   }
   let changed = false
   for (const node of graph.nodes) {
-    const definition = ops.get(node.op)
-    if (definition === undefined) throw new InvalidGraphError({ graph: graph.name, problem: `the operator ${node.op} is unknown`, remedy: UNKNOWN_OP })
+    const definition = definitionOf(ops, node.op, graph.name)
     const inputs = node.inputs.map((name) => (name === '' ? undefined : read(name, node.op)))
     checkCall(graph.name, definition, inputs, node.attributes)
     const replacement = rule({ node, definition, inputs, builder })

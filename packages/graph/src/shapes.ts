@@ -56,6 +56,11 @@ export function sameType(op: string, ...values: (ValueType | undefined)[]): void
   }
 }
 
+/** @throws TypeMismatchError unless all are bytes, signed or not: what quantised products take. */
+export function eightBits(op: string, ...values: ValueType[]): void {
+  for (const { dtype } of values) if (dtype !== 'int8' && dtype !== 'uint8') throw new TypeMismatchError({ op, expected: '8-bit integers', actual: dtype })
+}
+
 /** @throws ShapeMismatchError unless the sizes agree; a symbol agrees with any number. */
 export function sameSize(op: string, what: string, a: Dimension, b: Dimension): void {
   if (a !== b && typeof a === 'number' && typeof b === 'number') throw new ShapeMismatchError({ op, expected: `${what} ${a}`, actual: `${b}` })
@@ -71,4 +76,18 @@ export function matmulShape(op: string, a: ValueType, b: ValueType) {
   const rows = a.shape.length === 1 ? [] : [left.at(-2)!]
   const columns = b.shape.length === 1 ? [] : [right.at(-1)!]
   return [...batch, ...rows, ...columns]
+}
+
+/**
+ * The product of two matrices, either of them transposed where told, and what is added to it.
+ * @throws ShapeMismatchError
+ */
+export function gemmShape(op: string, a: ValueType, b: ValueType, c: ValueType | undefined, { transA, transB }: { readonly transA: number; readonly transB: number }): Dimension[] {
+  for (const { shape } of [a, b]) if (shape.length !== 2) throw new ShapeMismatchError({ op, expected: 'matrices', actual: shape })
+  const [rows, inner] = transA ? a.shape.toReversed() : a.shape
+  const [other, columns] = transB ? b.shape.toReversed() : b.shape
+  sameSize(op, 'an inner size of', inner!, other!)
+  const shape = [rows!, columns!]
+  if (c !== undefined) broadcast(op, shape, c.shape)
+  return shape
 }

@@ -2,7 +2,7 @@ import { viewAs, type Executable, type Graph, type HostTensor, type Model } from
 import { onnx } from '@tenon/backend-onnx'
 import { extend, integers, verify } from '@tenon/graph'
 import { gradient, parameters } from '@tenon/graph/gradient'
-import { Add, Cast, Mul, ReduceSum, Unsqueeze } from '@tenon/graph/ops'
+import { Add, Cast, Mul, Not, ReduceSum, Unsqueeze } from '@tenon/graph/ops'
 import { afterAll, describe, expect, it } from 'vitest'
 import { encoders } from './index.js'
 import { casesOf, compile, fixturesOf, folderOf, open } from './test-support.js'
@@ -88,7 +88,27 @@ const fixtures: readonly (readonly [family: string, fixture: string, head?: stri
   ['mpnet', 'base'],
 ]
 
+/** Of the first case's batch, for all weights, where the loss counts nothing but padding's outputs. */
+async function slopesOfPadding(family: Model): Promise<Readonly<Record<string, Float32Array>>> {
+  const of = fixturesOf(family.name)('base')
+  const { model } = await family.build(await open(await folderOf(of)), { head: 'base' })
+  const { builder, values } = extend(model!)
+  const states = values.get('last_hidden_state')!
+  const padding = Cast(Not(Cast(values.get('attention_mask')!, { to: 'bool' })), { to: 'float32' })
+  builder.output('loss', ReduceSum(Mul(states, Unsqueeze(padding, integers(padding, [2]))), undefined, { keepdims: 0 }))
+  const scored = builder.build()
+  const [{ feeds }] = (await casesOf(of)) as [Awaited<ReturnType<typeof casesOf>>[0]]
+  return numbersOf(await compile(backend, gradient(scored, { of: 'loss', withRespectTo: parameters(scored).constants.keys() })), feeds)
+}
+
 describe('gradients of whole models', () => {
+  it("do not go through the scores of padding where the family fills them in: PyTorch's DeBERTa", async () => {
+    const slopes = await slopesOfPadding(encoders().find(({ name }) => name === 'deberta-v2') as Model)
+    const steepest = (suffix: string) => Math.max(...slopes[`gradient.deberta.encoder.layer.1.attention.self.${suffix}`]!.map(Math.abs))
+    expect(steepest('value_proj.weight')).toBeGreaterThan(1e-3)
+    for (const name of ['query_proj.weight', 'query_proj.bias', 'key_proj.weight', 'key_proj.bias']) expect(steepest(name)).toBe(0)
+  })
+
   it('are tested for every family', () => {
     expect([...new Set(fixtures.map(([family]) => family))].toSorted()).toEqual(encoders().map(({ name }) => name).toSorted())
   })

@@ -1,13 +1,9 @@
-import { checkOptions, DisposedError, InvalidOptionError, TenonError, throwIfAborted, type Collection, type EmbedderIdentity, type Metadata, type Store, type StoredDocument } from '@tenon/core'
+import { checkOptions, InvalidOptionError, type Store } from '@tenon/core'
 import type { Database } from './database.js'
 import { embeddedDatabase } from './embedded-database.js'
-import { prepare, tablesOf } from './schema.js'
-import { search, searchDepth } from './search.js'
+import { openCollection, type CollectionOptions } from './open-collection.js'
 import { serverDatabase } from './server-database.js'
 import { sharedDatabase } from './shared-database.js'
-import { storeErrorOf } from './store-error-of.js'
-import { termKey } from './term-key.js'
-import { write } from './write.js'
 
 export interface PostgresStoreOptions {
   /** A server, as `'postgres://user:password@host/database'`; needs the package pg. Default: an embedded Postgres. */
@@ -54,82 +50,7 @@ function withoutPassword(connection: string): string {
   }
 }
 
-export function createPostgresStore(connect: () => Promise<Database>, { name, schema, index }: { name: string; schema: string; index: 'exact' | 'hnsw' }): Store {
-  return {
-    kind: 'store',
-    version: 'v1',
-    name: 'postgres',
-    async open(embedder: EmbedderIdentity, { signal } = {}): Promise<Collection> {
-      throwIfAborted(signal)
-      const tables = tablesOf(schema)
-      /** What fails below becomes a coded error. */
-      const guarded = async <T>(doing: string, work: () => Promise<T>): Promise<T> => {
-        try {
-          return await work()
-        } catch (error) {
-          throw TenonError.isInstance(error) ? error : storeErrorOf(error, name, doing)
-        }
-      }
-      const database = await guarded('opening', connect)
-      const { iterativeScan } = await guarded('opening', () => database.transaction((run) => prepare(run, tables, name, embedder, index))).catch(async (error: unknown) => {
-        await database.close().catch(() => undefined)
-        throw error
-      })
-      let size = { documents: 0, passages: 0 }
-      let closed: Promise<void> | undefined
-      const use = async <T>(doing: string, abort: AbortSignal | undefined, work: () => Promise<T>): Promise<T> => {
-        if (closed !== undefined) throw new DisposedError({ what: 'store' })
-        throwIfAborted(abort)
-        const result = await guarded(doing, work)
-        throwIfAborted(abort)
-        return result
-      }
-      const collection: Collection = {
-        get size() {
-          return size
-        },
-        documents: () =>
-          use('reading', undefined, async () => {
-            const rows = await database.query(`select key, source, revision, metadata::text as metadata, passages from ${tables.documents} order by id`)
-            const documents = rows.map(({ key, source, revision, metadata, passages }) => ({ key, source, revision, metadata: JSON.parse(metadata as string) as Metadata, passages: Number(passages) }) as StoredDocument)
-            size = { documents: documents.length, passages: documents.reduce((sum, { passages }) => sum + passages, 0) }
-            return documents
-          }),
-        async write(change, options = {}) {
-          // Once committed it is there, whatever the signal says then.
-          const written = await use('writing', undefined, () => {
-            throwIfAborted(options.signal)
-            return database.transaction((run) => write(run, tables, change, options))
-          })
-          size = written.size
-          return { replaced: written.replaced, removed: written.removed }
-        },
-        search: (query, options = {}) =>
-          use('searching', options.signal, async () => {
-            const found = await (index === 'exact' ? search(database.query, tables, query, index) : database.transaction(async (run) => {
-              await run(`set local hnsw.ef_search = ${searchDepth(query.limit)}`)
-              // Where a filter leaves few of what the index gives, it gives more.
-              if (iterativeScan) await run('set local hnsw.iterative_scan = strict_order')
-              return search(run, tables, query, index)
-            }))
-            size = found.size ?? size
-            return found.candidates
-          }),
-        frequencies: (terms) =>
-          use('searching', undefined, async () => {
-            const rows = await database.query(
-              `select count(p.passage) as count from unnest($1::text[]) with ordinality as asked (term, place) left join ${tables.postings} as p using (term) group by place order by place`,
-              [terms.map(termKey)],
-            )
-            return rows.map(({ count }) => Number(count))
-          }),
-        close: () => (closed ??= database.close()),
-      }
-      await collection.documents().catch(async (error: unknown) => {
-        await collection.close().catch(() => undefined)
-        throw error
-      })
-      return collection
-    },
-  }
+/** @param connect Called by each opening. */
+export function createPostgresStore(connect: () => Promise<Database>, options: CollectionOptions): Store {
+  return { kind: 'store', version: 'v1', name: 'postgres', open: (embedder, { signal } = {}) => openCollection(connect, embedder, options, signal) }
 }

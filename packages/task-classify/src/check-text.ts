@@ -1,7 +1,4 @@
-import { InvalidInputError } from '@tenon/core'
-
-/** What something is called in an error: its type, where it is not what was asked for. */
-export const kindOf = (value: unknown): string => (value === null ? 'null' : Array.isArray(value) ? `an array of ${value.length}` : typeof value)
+import { InvalidInputError, kindOf } from '@tenon/core'
 
 /** @throws InvalidInputError */
 export function checkText(what: string, value: unknown, remedy: string): asserts value is string {

@@ -1,6 +1,6 @@
-import { checkOptions, InvalidInputError, InvalidOptionError, type ModelConfig, type RunOptions, type Task, type TaskContext, type TextOrPair } from '@tenon/core'
+import { checkOptions, InvalidInputError, InvalidOptionError, kindOf, type ModelConfig, type RunOptions, type Task, type TaskContext, type TextOrPair } from '@tenon/core'
 import { openEncoder } from '@tenon/checkpoint/encoder'
-import { checkText, kindOf } from './check-text.js'
+import { checkText } from './check-text.js'
 import { best, sigmoid, softmax, type Classification } from './classification.js'
 import { labelsOf, LOGITS } from './labels.js'
 

@@ -1,6 +1,6 @@
-import { checkOptions, InvalidFileError, InvalidInputError, InvalidOptionError, type ModelConfig, type RunOptions, type Task, type TaskContext } from '@tenon/core'
-import { openEncoder, type Encoder } from '@tenon/checkpoint/encoder'
-import { checkText, kindOf } from './check-text.js'
+import { checkOptions, InvalidFileError, InvalidInputError, InvalidOptionError, kindOf, type ModelConfig, type RunOptions, type Task, type TaskContext } from '@tenon/core'
+import { checkTexts, openEncoder, type Encoder } from '@tenon/checkpoint/encoder'
+import { checkText } from './check-text.js'
 import { best, softmax, type Classification } from './classification.js'
 import { labelsOf, LOGITS } from './labels.js'
 
@@ -109,13 +109,6 @@ function checkCall(call: ZeroShotOptions): void {
     throw new InvalidOptionError({ where, option: 'hypothesisTemplate', problem: typeof template === 'string' ? `is '${template}', without {}` : `is ${kindOf(template)}`, remedy: "Give a sentence with {} in the label's place" })
   }
   if (multiLabel !== undefined && typeof multiLabel !== 'boolean') throw new InvalidOptionError({ where, option: 'multiLabel', problem: `is ${kindOf(multiLabel)}`, remedy: 'Give true or false' })
-}
-
-/** @throws InvalidInputError */
-function checkTexts(texts: unknown): asserts texts is readonly string[] {
-  const remedy = 'pass a string, or an array of them'
-  if (!Array.isArray(texts)) throw new InvalidInputError({ what: 'the texts', problem: `are ${kindOf(texts)}`, remedy })
-  Array.from(texts as readonly unknown[]).forEach((text, index) => checkText(`text ${index}`, text, remedy))
 }
 
 /** @throws InvalidInputError */

@@ -1,8 +1,7 @@
 import { posix } from 'node:path'
-import { checkOptions, InvalidFileError, InvalidOptionError, MissingFileError, type Checkpoint, type Constant, type Embedder, type EmbedOptions, type Task, type TaskContext } from '@tenon/core'
+import { checkOptions, InvalidFileError, InvalidOptionError, kindOf, MissingFileError, type Checkpoint, type Constant, type Embedder, type EmbedOptions, type Task, type TaskContext } from '@tenon/core'
 import { openSafetensors } from '@tenon/checkpoint'
-import { openEncoder, type Encoder } from '@tenon/checkpoint/encoder'
-import { checkTexts, kindOf } from './check-texts.js'
+import { checkTexts, openEncoder, type Encoder } from '@tenon/checkpoint/encoder'
 import { appendPooling, SENTENCE_EMBEDDING, type DenseWeights } from './pooling.js'
 import { readSentenceTransformer, type SentenceTransformer } from './sentence-transformers.js'
 

@@ -1,5 +1,5 @@
 import { InvalidFileError, WeightMismatchError, type Constant, type Graph } from '@tenon/core'
-import { extend, integers, scalar, type Value } from '@tenon/graph'
+import { extend, integer, integers, scalar, type Value } from '@tenon/graph'
 import { Add, Cast, Concat, Div, Equal, Gather, Gelu, Gemm, Identity, MatMul, Max, Mul, Range, ReduceL2, ReduceMax, ReduceSum, Relu, Shape, Sigmoid, Sqrt, Squeeze, Sub, Tanh, Unsqueeze, Where } from '@tenon/graph/ops'
 import type { Module, PoolingMode } from './sentence-transformers.js'
 
@@ -42,7 +42,7 @@ function pool(states: Value, mask: Value, modes: readonly PoolingMode[]): Value 
 }
 
 const poolings: Record<PoolingMode, (states: Value, counts: Value) => Value> = {
-  cls: (states) => Gather(states, scalarIndex(states), { axis: 1 }),
+  cls: (states) => Gather(states, integer(states, 0), { axis: 1 }), // by a scalar, which drops the axis
   max: (states, counts) => ReduceMax(Where(isPadding(counts), scalar(states, -1e9), states), integers(states, [1]), { keepdims: 0 }),
   mean: (states, counts) => weighted(states, counts, total(counts)),
   mean_sqrt_len_tokens: (states, counts) => weighted(states, counts, Sqrt(total(counts))),
@@ -73,9 +73,6 @@ function positions(counts: Value): Value {
 
 /** [batch, sequence, 1] */
 const isPadding = (counts: Value): Value => Unsqueeze(Equal(counts, scalar(counts, 0)), integers(counts, [-1]))
-
-/** The index 0, as a scalar, so that gathering drops the axis. */
-const scalarIndex = (near: Value): Value => Squeeze(integers(near, [0]), integers(near, [0]))
 
 /** By the class names in `torch.nn.modules`. */
 const activations: Readonly<Record<string, (x: Value) => Value>> = { Identity: (x) => Identity(x), Tanh: (x) => Tanh(x), ReLU: (x) => Relu(x), GELU: (x) => Gelu(x), Sigmoid: (x) => Sigmoid(x) }

@@ -1,5 +1,5 @@
 import type { Embedder, EmbedOptions, Task, TaskContext } from '@tenon/core'
-import { checkTexts } from './check-texts.js'
+import { checkTexts } from '@tenon/checkpoint/encoder'
 import type { EmbeddingOptions } from './embedding.js'
 
 /** How alike in meaning each sentence is to the first: cosines, from -1 to 1, in the order of the sentences. */

@@ -1,4 +1,5 @@
 import { InvalidFileError, MissingFileError, type Checkpoint } from '@tenon/core'
+import { readSentenceTransformersFiles, type SentenceTransformersFiles } from '@tenon/checkpoint/encoder'
 
 /** How token states become one vector: the names sentence-transformers writes. */
 export type PoolingMode = 'cls' | 'max' | 'mean' | 'mean_sqrt_len_tokens' | 'weightedmean' | 'lasttoken'
@@ -10,12 +11,8 @@ export type Module =
   | { readonly kind: 'normalize' }
 
 /** What a sentence-transformers folder says of itself. */
-export interface SentenceTransformer {
+export interface SentenceTransformer extends Pick<SentenceTransformersFiles, 'maxLength' | 'lowerCase' | 'prompt'> {
   readonly modules: readonly Module[]
-  readonly maxLength: number | undefined
-  readonly lowerCase: boolean
-  /** Put before each text. */
-  readonly prompt: string
 }
 
 type Json = Readonly<Record<string, unknown>>
@@ -40,10 +37,9 @@ const poolingModes = flags.map(([, mode]) => mode)
  * @throws MissingFileError for a config that is listed and absent, since guessing a pooling would give other vectors.
  */
 export async function readSentenceTransformer(checkpoint: Checkpoint): Promise<SentenceTransformer> {
-  const listed = await checkpoint.json('modules.json')
-  const transformer = await settingsIn(checkpoint, 'sentence_bert_config.json')
+  const { modules: listed, maxLength, lowerCase, prompt } = await readSentenceTransformersFiles(checkpoint)
   const modules: Module[] = []
-  for (const entry of listed === undefined ? [] : modulesIn(checkpoint, listed)) {
+  for (const entry of listed ?? []) {
     const module = await readModule(checkpoint, entry)
     if (module !== undefined) modules.push(module)
   }
@@ -51,30 +47,7 @@ export async function readSentenceTransformer(checkpoint: Checkpoint): Promise<S
   if (!modules.some(({ kind }) => kind === 'pooling')) {
     throw new InvalidFileError({ path: placeOf(checkpoint, 'modules.json'), problem: 'lists no Pooling, so that there is no vector of a whole text', remedy: 'Name a sentence embedding model' })
   }
-  const maxLength = transformer['max_seq_length']
-  return {
-    modules,
-    maxLength: Number.isInteger(maxLength) && (maxLength as number) > 0 ? (maxLength as number) : undefined,
-    lowerCase: transformer['do_lower_case'] === true,
-    prompt: defaultPrompt(await settingsIn(checkpoint, 'config_sentence_transformers.json')),
-  }
-}
-
-/** A config of settings that all have defaults. */
-async function settingsIn(checkpoint: Checkpoint, file: string): Promise<Json> {
-  const settings = (await checkpoint.json(file)) ?? {}
-  if (!isRecord(settings)) throw new InvalidFileError({ path: placeOf(checkpoint, file), problem: 'is no JSON object' })
-  return settings
-}
-
-function modulesIn(checkpoint: Checkpoint, listed: unknown): readonly Json[] {
-  if (Array.isArray(listed) && listed.every(isRecord)) return listed
-  throw new InvalidFileError({ path: placeOf(checkpoint, 'modules.json'), problem: 'is no list of modules' })
-}
-
-function defaultPrompt({ prompts, default_prompt_name: name }: Json): string {
-  const prompt = typeof name === 'string' && isRecord(prompts) && Object.hasOwn(prompts, name) ? prompts[name] : undefined
-  return typeof prompt === 'string' ? prompt : ''
+  return { modules, maxLength, lowerCase, prompt }
 }
 
 async function readModule(checkpoint: Checkpoint, { type, path }: Json): Promise<Module | undefined> {

@@ -208,7 +208,7 @@ describe('texts', () => {
     [5, 'The texts are number'],
     [null, 'The texts are null'],
     [['[MASK]', 5], 'Text 1 is number'],
-    [['[MASK]', ['[MASK]']], 'Text 1 is object'],
+    [['[MASK]', ['[MASK]']], 'Text 1 is an array of 1'],
   ])('are refused: %j', async (given, message) => {
     const error = await (await filler(fixture('word-piece')))(given as string).catch((thrown: unknown) => thrown)
     expect(error).toBeInstanceOf(InvalidInputError)

@@ -1,4 +1,4 @@
-import { checkOptions, InvalidFileError, InvalidInputError, InvalidOptionError, type Emit, type Encoding, type RunOptions, type Task, type TaskContext, type Tokenizer } from '@tenon/core'
+import { checkOptions, InvalidFileError, InvalidInputError, InvalidOptionError, kindOf, type Emit, type Encoding, type RunOptions, type Task, type TaskContext, type Tokenizer } from '@tenon/core'
 import { openEncoder } from '@tenon/checkpoint/encoder'
 import { highest } from './highest.js'
 import { appendMaskScores, MASK_POSITIONS, MASK_SCORES, maskPositions, masksIn } from './mask-scores.js'
@@ -150,8 +150,6 @@ function checkText(text: unknown, what: string, mask: string): asserts text is s
   if (typeof text !== 'string') throw new InvalidInputError({ what, problem: `is ${kindOf(text)}`, remedy: 'pass strings' })
   if (!text.includes(mask)) throw new InvalidInputError({ what, problem: 'has no mask', remedy: `put ${mask} where a token is to be found` })
 }
-
-const kindOf = (value: unknown) => (value === null ? 'null' : typeof value)
 
 /**
  * The ids of words, each once.

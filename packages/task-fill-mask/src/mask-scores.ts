@@ -34,11 +34,11 @@ function rowsAt(graph: Graph, values: ReadonlyMap<string, Value>, name: string, 
   const [first, second, third] = node?.inputs.map((input) => (input === '' ? undefined : values.get(input))) ?? []
   const isRow = (other: Value | undefined) => other === undefined || other.shape.length <= 1
   const isTable = (other: Value | undefined) => typeof other?.shape.at(-1) === 'number' // otherwise its rows cannot be told apart
-  if (node?.op === 'Reshape' && first!.shape.at(-1) === value.shape.at(-1)) return rowsAt(graph, values, node.inputs[0]!, positions)
-  if (node?.op === 'Add' && isTable(first) && isRow(second)) return Add(rowsAt(graph, values, node.inputs[0]!, positions), second!)
-  if (node?.op === 'Add' && isTable(second) && isRow(first)) return Add(first!, rowsAt(graph, values, node.inputs[1]!, positions))
-  if (node?.op === 'MatMul' && isTable(first) && second!.shape.length === 2) return MatMul(chosen(first!, positions), second!)
-  if (node?.op === 'Gemm' && node.attributes['transA'] !== 1 && isRow(third)) return Gemm(chosen(first!, positions), second!, third, node.attributes)
+  if (node?.op === Reshape.op && first!.shape.at(-1) === value.shape.at(-1)) return rowsAt(graph, values, node.inputs[0]!, positions)
+  if (node?.op === Add.op && isTable(first) && isRow(second)) return Add(rowsAt(graph, values, node.inputs[0]!, positions), second!)
+  if (node?.op === Add.op && isTable(second) && isRow(first)) return Add(first!, rowsAt(graph, values, node.inputs[1]!, positions))
+  if (node?.op === MatMul.op && isTable(first) && second!.shape.length === 2) return MatMul(chosen(first!, positions), second!)
+  if (node?.op === Gemm.op && node.attributes['transA'] !== 1 && isRow(third)) return Gemm(chosen(first!, positions), second!, third, node.attributes)
   return chosen(value, positions)
 }
 

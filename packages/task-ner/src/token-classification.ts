@@ -1,5 +1,5 @@
-import { checkOptions, InvalidInputError, InvalidOptionError, type Task, type TaskContext } from '@tenon/core'
-import { openEncoder, runWindows, windowsOf, type Encoder } from '@tenon/checkpoint/encoder'
+import { checkOptions, InvalidOptionError, type Task, type TaskContext } from '@tenon/core'
+import { checkTexts, openEncoder, runWindows, windowsOf, type Encoder } from '@tenon/checkpoint/encoder'
 import { extend } from '@tenon/graph'
 import { Cast } from '@tenon/graph/ops'
 import { grouped, labelled } from './aggregate.js'
@@ -76,18 +76,6 @@ function resolve(call: ClassifyTokensOptions, maxLength: number, room: number): 
   if (!Number.isInteger(stride) || stride < 0 || stride >= room) throw refused('stride', `is ${stride}`, `Give a whole number from 0 to ${room - 1}: a window has room for ${room} tokens of a text`)
   return { strategy, ignored: new Set(ignoreLabels), stride, step: room - stride, signal, onProgress }
 }
-
-/**
- * Before anything is computed: a wrong text at the end should not cost what is before it.
- * @throws InvalidInputError
- */
-function checkTexts(texts: unknown): asserts texts is readonly string[] {
-  if (!Array.isArray(texts)) throw new InvalidInputError({ what: 'the texts', problem: `are ${kindOf(texts)}`, remedy: 'pass a string, or an array of them' })
-  const wrong = texts.findIndex((text) => typeof text !== 'string')
-  if (wrong >= 0) throw new InvalidInputError({ what: `text ${wrong}`, problem: `is ${kindOf(texts[wrong])}`, remedy: 'pass strings' })
-}
-
-const kindOf = (value: unknown) => (value === null ? 'null' : typeof value)
 
 async function classify(texts: readonly string[], encoder: Encoder, labels: readonly string[], { strategy, ignored, stride, step, signal, onProgress }: ResolvedOptions): Promise<(ClassifiedToken | EntityGroup)[][]> {
   const { tokenizer, maxLength } = encoder

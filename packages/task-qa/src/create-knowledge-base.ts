@@ -1,4 +1,4 @@
-import { InvalidInputError, throwIfAborted, type Candidate, type Collection, type Embedder, type TaskContext } from '@tenon/core'
+import { InvalidInputError, kindOf, throwIfAborted, type Candidate, type Collection, type Embedder, type TaskContext } from '@tenon/core'
 import { addDocuments } from './add-documents.js'
 import { answerScore } from './answer/answer-score.js'
 import { readSpans } from './answer/read-spans.js'
@@ -30,7 +30,7 @@ export function createKnowledgeBase(embed: Embedder, collection: Collection, opt
   const sentenceVectors = new SentenceVectors(embed)
 
   function checkQuestion(question: string): string {
-    if (typeof question !== 'string') throw new InvalidInputError({ what: 'the question', problem: `is ${question === null ? 'null' : typeof question}`, remedy: 'pass a string' })
+    if (typeof question !== 'string') throw new InvalidInputError({ what: 'the question', problem: `is ${kindOf(question)}`, remedy: 'pass a string' })
     if (question.trim() === '') throw new InvalidInputError({ what: 'the question', problem: 'is empty', remedy: 'ask something' })
     if (question.length > longestQuestion) {
       emit({ type: 'notice', code: 'TENON_QUESTION_CUT', message: `Of a question of ${question.length} characters the first ${longestQuestion} are looked at` })

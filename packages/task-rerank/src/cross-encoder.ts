@@ -1,4 +1,5 @@
 import { InvalidFileError, type Checkpoint, type Emit } from '@tenon/core'
+import { readSentenceTransformersFiles, type SentenceTransformersFiles } from '@tenon/checkpoint/encoder'
 
 /** What makes a score of the model's number. */
 export type Activation = 'none' | 'sigmoid' | 'tanh' | 'relu'
@@ -21,9 +22,7 @@ export interface CrossEncoder {
   readonly maxLength: number | undefined
 }
 
-type Json = Readonly<Record<string, unknown>>
-
-const isRecord = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /**
  * Reads what sentence-transformers writes for a CrossEncoder: into `config.json`, and since its release 6 into files of its own, which
@@ -31,29 +30,15 @@ const isRecord = (value: unknown): value is Json => typeof value === 'object' &&
  * @throws InvalidFileError for a module or an activation that is not known.
  */
 export async function readCrossEncoder(checkpoint: Checkpoint, emit: Emit): Promise<CrossEncoder> {
-  const modules = await checkpoint.json('modules.json')
-  const settings = await settingsIn(checkpoint, 'config_sentence_transformers.json')
+  const { modules, settings, maxLength, prompt } = await readSentenceTransformersFiles(checkpoint)
   if (modules === undefined || settings['model_type'] !== 'CrossEncoder') return { activation: activationOf(checkpoint, undefined, emit), prompt: '', maxLength: undefined }
   checkModules(checkpoint, modules)
-  const { max_seq_length: maxLength } = await settingsIn(checkpoint, 'sentence_bert_config.json')
-  return {
-    activation: activationOf(checkpoint, settings['activation_fn'], emit),
-    prompt: promptIn(settings),
-    maxLength: Number.isInteger(maxLength) && (maxLength as number) > 0 ? (maxLength as number) : undefined,
-  }
+  return { activation: activationOf(checkpoint, settings['activation_fn'], emit), prompt, maxLength }
 }
 
-async function settingsIn(checkpoint: Checkpoint, file: string): Promise<Json> {
-  const settings = (await checkpoint.json(file)) ?? {}
-  if (!isRecord(settings)) throw new InvalidFileError({ path: `${checkpoint.reference}/${file}`, problem: 'is no JSON object' })
-  return settings
-}
-
-function checkModules(checkpoint: Checkpoint, listed: unknown): void {
-  const path = `${checkpoint.reference}/modules.json`
-  if (!Array.isArray(listed) || !listed.every(isRecord)) throw new InvalidFileError({ path, problem: 'is no list of modules' })
-  const other = listed.map(({ type }) => String(type)).find((type) => type.split('.').at(-1) !== 'Transformer')
-  if (other !== undefined) throw new InvalidFileError({ path, problem: `lists the module '${other}'`, remedy: 'Name a cross-encoder that is a sequence classifier and nothing more' })
+function checkModules({ reference }: Checkpoint, modules: NonNullable<SentenceTransformersFiles['modules']>): void {
+  const other = modules.map(({ type }) => String(type)).find((type) => type.split('.').at(-1) !== 'Transformer')
+  if (other !== undefined) throw new InvalidFileError({ path: `${reference}/modules.json`, problem: `lists the module '${other}'`, remedy: 'Name a cross-encoder that is a sequence classifier and nothing more' })
 }
 
 /** Where releases since 6, since 4, and before have kept it. */
@@ -66,9 +51,4 @@ function activationOf({ config, reference }: Checkpoint, since6: unknown, emit: 
   if (path.startsWith('torch.')) throw new InvalidFileError({ path: reference, problem: `names the activation '${path}'`, remedy: `Known are: ${Object.keys(classes).join(', ')}` })
   emit({ type: 'notice', code: 'TENON_UNKNOWN_ACTIVATION', message: `${reference} names the activation '${path}', which is code of its own; a sigmoid stands in for it` })
   return 'sigmoid'
-}
-
-function promptIn({ prompts, default_prompt_name: name }: Json): string {
-  const prompt = typeof name === 'string' && isRecord(prompts) && Object.hasOwn(prompts, name) ? prompts[name] : undefined
-  return typeof prompt === 'string' ? prompt : ''
 }

@@ -1,4 +1,4 @@
-import { checkOptions, InvalidFileError, InvalidInputError, InvalidOptionError, type RunOptions, type Task, type TaskContext } from '@tenon/core'
+import { checkOptions, InvalidFileError, InvalidInputError, InvalidOptionError, kindOf, type RunOptions, type Task, type TaskContext } from '@tenon/core'
 import { openEncoder, type Encoder } from '@tenon/checkpoint/encoder'
 import { activations, readCrossEncoder, type Activation, type CrossEncoder } from './cross-encoder.js'
 
@@ -134,5 +134,3 @@ function textOf(document: unknown, what: string): string {
   const problem = text === document ? `is ${kindOf(document)}` : `has a text that is ${kindOf(text)}`
   throw new InvalidInputError({ what, problem, remedy: 'pass a string, or an object with a text' })
 }
-
-const kindOf = (value: unknown) => (value === null ? 'null' : Array.isArray(value) ? `an array of ${value.length}` : typeof value)

@@ -24,7 +24,7 @@ export function chooseParameters(scored: Graph, model: Graph, trainable: Iterabl
   const rounded = namesBefore(scored, ({ elements }) => elements === undefined)
   const candidates = [...scored.constants].filter(([name, { dtype }]) => floats.has(dtype) && rounded.has(name) && !literal.test(name)).map(([name]) => name)
   const isTrained = typeof trainable === 'function' ? trainable : (name: string) => scored.constants.get(name)!.shape.length > 0
-  const chosen = trainable === undefined || typeof trainable === 'function' ? candidates.filter((name) => isTrained(name)) : [...new Set(trainable)]
+  const chosen = trainable === undefined || typeof trainable === 'function' ? candidates.filter((name) => isTrained(name)) : [...new Set(typeof trainable === 'string' ? [trainable] : trainable)]
   for (const name of chosen) {
     const constant = scored.constants.get(name) ?? model.constants.get(name)
     if (constant === undefined) {

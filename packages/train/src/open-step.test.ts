@@ -245,4 +245,9 @@ describe('openStep', () => {
     await using runner = await openStep(slow().executable, step)
     await expect(runner.run(batch(1), { learningRate })).rejects.toBeInstanceOf(InvalidOptionError)
   })
+
+  it('refuses a step without a learning rate', async () => {
+    await using runner = await openStep(slow().executable, step)
+    await expect((runner.run as (batch: unknown) => Promise<unknown>)(batch(1))).rejects.toBeInstanceOf(InvalidOptionError)
+  })
 })

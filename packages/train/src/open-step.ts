@@ -63,8 +63,8 @@ export async function openStep(executable: Executable, step: Pick<TrainingStep, 
   return {
     parameters: new Map(Array.from(step.parameters, current)),
     state: new Map(Array.from(step.state, current)),
-    async run(batch, { learningRate, signal }) {
-      if (!(learningRate >= 0 && learningRate < Infinity)) throw new InvalidOptionError({ where: 'a training step', option: 'learningRate', problem: `is ${learningRate}`, remedy: 'Pass a number from 0 up' })
+    async run(batch, { learningRate, signal }: Partial<StepOptions> = {}) {
+      if (learningRate === undefined || !(learningRate >= 0 && learningRate < Infinity)) throw new InvalidOptionError({ where: 'a training step', option: 'learningRate', problem: `is ${learningRate}`, remedy: 'Pass a number from 0 up' })
       const rate = tensor('float32', [], Float32Array.of(learningRate))
       return inTurn(async () => {
         const { loss, gradient_norm: norm } = await executable.run({ ...batch, ...Object.fromEntries(placed), learning_rate: rate }, signal === undefined ? {} : { signal })

@@ -79,12 +79,19 @@ describe('a training step', () => {
     expect([...graph.constants.values()].some(({ shape }) => shape.join() === '2')).toBe(true)
   })
 
+  it("has a loss that may be made of the model's inputs, such as a mask, too", () => {
+    const { graph, parameters } = stepOf({ loss: (output) => ReduceSum(Mul(output('y'), ReduceSum(output('x'), integers(output('x'), [1]))), undefined, { keepdims: 0 }) })
+    expect([...parameters.keys()]).toContain('first.weight')
+    expect(graph.inputs.filter(({ name }) => name === 'x')).toHaveLength(1)
+  })
+
   it('leaves out what only shapes are read of', () => {
     const model = odd('float32', Float32Array.of(1, 2), (w, x) => Mul(x, Reshape(Cast(Shape(w), { to: 'float32' }), integers(x, [1]))))
     expect([...stepOf({ loss: sum }, model).parameters.keys()]).toEqual(['scale'])
   })
 
   it('trains what it is told by name or by a function, and keeps the rest as it is', () => {
+    expect([...stepOf({ trainable: 'second.weight' }).parameters.keys()]).toEqual(['second.weight'])
     for (const trainable of [['second.weight', 'second.bias'], (name: string) => name.startsWith('second.')]) {
       const { graph, parameters } = stepOf({ trainable })
       expect([...parameters.keys()]).toEqual(['second.weight', 'second.bias'])
@@ -237,6 +244,8 @@ describe('what cannot be trained', () => {
     const unknown = refusal(() => stepOf({ loss: (output) => output('z') }))
     expect(unknown).toBeInstanceOf(InvalidInputError)
     expect(unknown!.remedy).toContain('Outputs are: y, tail')
+    expect(refusal(() => stepOf({ loss: (() => undefined) as never }))).toBeInstanceOf(InvalidInputError)
+    expect(refusal(() => stepOf({ loss: (async () => scalar) as never }))).toBeInstanceOf(InvalidInputError)
   })
 
   it('is a loss that belongs to another graph', () => {

@@ -1,5 +1,5 @@
 import { checkOptions, InvalidInputError, InvalidOptionError, lazyConstant, nearest, type Constant, type Graph } from '@tenon/core'
-import { extend, integers, scalar, verify, type GraphBuilder, type Value } from '@tenon/graph'
+import { extend, integers, scalar, Value, verify, type GraphBuilder } from '@tenon/graph'
 import { gradient, parameters } from '@tenon/graph/gradient'
 import { Add, Concat, Div, GreaterOrEqual, ReduceL2, Reshape, Where } from '@tenon/graph/ops'
 import { after } from './after.js'
@@ -8,8 +8,8 @@ import type { Optimizer, Trained } from './optimizer.js'
 
 export interface TrainingStepOptions {
   /**
-   * Emits what is to become small: a float32 scalar, made of the model's outputs, asked for by name, and of inputs that it declares,
-   * such as labels.
+   * Emits what is to become small: a float32 scalar, made of the model's outputs and inputs, asked for by name, and of inputs that it
+   * declares, such as labels.
    */
   readonly loss: (output: (name: string) => Value, builder: GraphBuilder) => Value
   readonly optimizer: Optimizer
@@ -80,11 +80,12 @@ export function withLoss(graph: Graph, loss: TrainingStepOptions['loss']): Graph
   const { builder, values } = extend(graph)
   const names = graph.outputs.map(({ name }) => name)
   const output = (name: string): Value => {
-    if (names.includes(name)) return values.get(name)!
+    if (names.includes(name) || graph.inputs.some((input) => input.name === name)) return values.get(name)!
     const close = nearest(name, names)
-    throw new InvalidInputError({ what: `the loss of '${graph.name}'`, problem: `is made of '${name}', which is no output of the graph`, remedy: `${close === undefined ? '' : `did you mean '${close}'? `}Outputs are: ${names.join(', ')}` })
+    throw new InvalidInputError({ what: `the loss of '${graph.name}'`, problem: `is made of '${name}', which is no output of the graph, nor an input`, remedy: `${close === undefined ? '' : `did you mean '${close}'? `}Outputs are: ${names.join(', ')}` })
   }
-  const value = loss(output, builder)
+  const value: Value | undefined = loss(output, builder)
+  if (!(value instanceof Value)) throw new InvalidInputError({ what: `the loss of '${graph.name}'`, problem: 'is no value of a graph', remedy: 'return what the operators make; no promise of it' })
   if (value.dtype !== 'float32' || value.shape.length !== 0) {
     throw new InvalidInputError({ what: `the loss of '${graph.name}'`, problem: `is ${value.dtype}[${value.shape.join(', ')}]`, remedy: 'make it one float32 number, a scalar: sum or average what is several' })
   }

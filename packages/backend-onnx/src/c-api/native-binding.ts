@@ -77,10 +77,10 @@ export class NativeBinding implements Binding {
   get notices(): readonly Omit<NoticeEvent, 'type'>[] {
     const { sharesThreads, settings } = this.#environment
     if (!sharesThreads) {
-      return [{ code: 'ONNX_OWN_THREADS', message: `Something else in this process started ONNX Runtime first, without shared threads: each session has ${settings.threads} of its own` }]
+      return [{ code: 'TENON_ONNX_OWN_THREADS', message: `Something else in this process started ONNX Runtime first, without shared threads: each session has ${settings.threads} of its own` }]
     }
     if (settings.threads === this.#asked.threads && settings.spinning === this.#asked.spinning) return []
-    return [{ code: 'ONNX_THREADS_SET_BEFORE', message: `Another onnx() in this process set the threads first: all sessions share ${settings.threads}, with spinning ${settings.spinning ? 'on' : 'off'}` }]
+    return [{ code: 'TENON_ONNX_THREADS_SET_BEFORE', message: `Another onnx() in this process set the threads first: all sessions share ${settings.threads}, with spinning ${settings.spinning ? 'on' : 'off'}` }]
   }
 
   open(model: PreparedModel, settings: SessionSettings, signal?: AbortSignal): Promise<Session> {

@@ -38,7 +38,7 @@ export class WorkerBinding implements Binding {
     this.version = version
     this.threads = `${settings.threads} for each session, of which one runs at a time`
     this.notices = fallback
-      ? [{ code: 'ONNX_WORKER_BINDING', message: `ONNX Runtime runs in worker threads, where outputs are copied and aborted runs end out of sight: ${reason}` }]
+      ? [{ code: 'TENON_ONNX_WORKER_BINDING', message: `ONNX Runtime runs in worker threads, where outputs are copied and aborted runs end out of sight: ${reason}` }]
       : []
   }
 

@@ -1,4 +1,7 @@
+export { checkTexts } from './check-texts.js'
+export { labelNames } from './label-names.js'
 export { openEncoder, type Adapted, type Encoder, type EncoderOptions } from './open-encoder.js'
 export type { EncoderRun, Feed } from './run-encoder.js'
 export { runWindows, windowsOf, type Window, type WindowRun } from './run-windows.js'
 export type { EncodedTexts, EncodeTextsOptions, RunTextsOptions } from './run-texts.js'
+export { readSentenceTransformersFiles, type SentenceTransformersFiles } from './sentence-transformers.js'

@@ -1,5 +1,4 @@
-import { throwIfAborted, type Emit, type EncodeOptions, type Encoding, type RunOptions, type TextOrPair, type Tokenizer } from '@tenon/core'
-import { orAborted } from './or-aborted.js'
+import { orAborted, throwIfAborted, type Emit, type EncodeOptions, type Encoding, type RunOptions, type TextOrPair, type Tokenizer } from '@tenon/core'
 import type { EncoderRun } from './run-encoder.js'
 
 /** Texts tokenised at a time: bounds the memory of encodings, and is far more than a batch. */

@@ -1,6 +1,5 @@
-import { throwIfAborted, type Encoding } from '@tenon/core'
+import { orAborted, throwIfAborted, type Encoding } from '@tenon/core'
 import type { Encoder } from './open-encoder.js'
-import { orAborted } from './or-aborted.js'
 
 /** Inputs tokenised at a time, as a number and in UTF-16 units, and windows run at a time: bound the memory of encodings. */
 const MOST = { inputs: 64, units: 2 ** 18, windows: 64 }

@@ -2,6 +2,7 @@ import { createHash, type Hash } from 'node:crypto'
 import { constants, copyFile, open, readdir, rename, rm, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { DownloadError, InvalidFileError, throwIfAborted } from '@tenon/core'
+import { writeAll } from '../write-all.js'
 import { sizeOf } from './hub-cache.js'
 import { TransientFailure, type HubAnswer, type SendToHub } from './hub-request.js'
 import type { Pause } from './pause.js'
@@ -80,7 +81,7 @@ async function fill(file: FileHandle, { url, etag, size }: BlobToDownload, { sen
         for await (const chunk of answer.chunks()) {
           if (done + chunk.byteLength > size) throw tooLong(url, size)
           if (!(await isHeld())) throw new DownloadError({ url, problem: 'is being downloaded by another process, which found this one standing still', remedy: 'Open the model again' })
-          await write(file, chunk, done)
+          await writeAll(file, chunk, done)
           hash?.update(chunk)
           onBytes((done += chunk.byteLength))
         }
@@ -132,10 +133,6 @@ const tooLong = (url: string, size: number) =>
 
 const ended = (url: string, done: number, size: number) =>
   new DownloadError({ url, problem: `ended after ${done} of ${size} bytes`, remedy: 'Try again: what has come is kept' })
-
-async function write(file: FileHandle, chunk: Uint8Array, position: number): Promise<void> {
-  for (let done = 0; done < chunk.byteLength; ) done += (await file.write(chunk, done, chunk.byteLength - done, position + done)).bytesWritten
-}
 
 /**
  * Begins with what another program left of this blob: `<etag>.incomplete` of huggingface_hub before 1.0, or the

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { link, mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname } from 'node:path'
-import { isAbsent } from '../read-text.js'
+import { isAbsent } from '../is-absent.js'
 import { pause } from './pause.js'
 
 /** How often the holder shows that it lives, and how often others look. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { copyFile, mkdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
-import { isAbsent } from '../read-text.js'
+import { isAbsent } from '../is-absent.js'
 import { isCommit } from './repository.js'
 
 /**

@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events'
 import { mkdir, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DownloadError, InvalidFileError, MissingFileError, TenonError, throwIfAborted, type Emit } from '@tenon/core'
-import type { FileStore } from '../file-store.js'
+import type { ModelFiles } from '../model-files.js'
 import { downloadBlob } from './download-blob.js'
 import { downloadProgress, type DownloadProgress } from './download-progress.js'
 import { withFileLock } from './file-lock.js'
@@ -37,7 +37,7 @@ export interface HubFilesOptions {
   readonly emit: Emit
 }
 
-export interface HubFiles extends FileStore {
+export interface HubFiles extends ModelFiles {
   ready(files: readonly string[]): Promise<void>
   /** Ends with this signal, until the returned function is called. */
   stopWith(signal: AbortSignal | undefined): () => void

@@ -1,6 +1,7 @@
 import { AbortedError, AccessDeniedError, DownloadError, NoSuchRevisionError, throwIfAborted, type TenonError } from '@tenon/core'
 import type { HubSettings } from './hub-settings.js'
 import type { Repository } from './repository.js'
+import { watchdog, type Watchdog } from './watchdog.js'
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>
 
@@ -131,43 +132,6 @@ async function* chunks(body: ReadableStream<Uint8Array> | null, watch: Watchdog,
   } finally {
     watch.end()
     await reader?.cancel().catch(() => undefined)
-  }
-}
-
-interface Watchdog {
-  readonly signal: AbortSignal
-  /** The timeout that ran out, if one did. */
-  readonly expired: number | undefined
-  within(milliseconds: number): void
-  rest(): void
-  end(): void
-}
-
-/** A signal that follows another one, and ends by itself when nothing happens within the time set. */
-function watchdog(signal: AbortSignal): Watchdog {
-  const controller = new AbortController()
-  const follow = () => controller.abort(signal.reason)
-  signal.addEventListener('abort', follow, { once: true })
-  let timer: NodeJS.Timeout | undefined
-  let expired: number | undefined
-  const rest = () => clearTimeout(timer)
-  return {
-    signal: controller.signal,
-    get expired() {
-      return expired
-    },
-    within(milliseconds) {
-      rest()
-      timer = setTimeout(() => {
-        expired = milliseconds
-        controller.abort()
-      }, milliseconds)
-    },
-    rest,
-    end() {
-      rest()
-      signal.removeEventListener('abort', follow)
-    },
   }
 }
 

@@ -75,19 +75,19 @@ export function hubIn({ environment, pause }: Surroundings, options: HubOptions)
 
       const found = await findSnapshot(repository, { settings, cache, list, variant, emit, signal })
       if ('notFound' in found) return found
-      const store = hubFiles(found, { settings, cache, send: requests, list: async (signal) => (await list(found.commit, signal)).listing, pause, emit })
-      const release = store.stopWith(signal)
+      const model = hubFiles(found, { settings, cache, send: requests, list: async (signal) => (await list(found.commit, signal)).listing, pause, emit })
+      const release = model.stopWith(signal)
       try {
         if (found.isCurrent) {
-          chooseModel(store.place, store.files, variant) // throws where there is none, before anything is downloaded
-          await store.ready(describingFiles(found.listing))
+          chooseModel(model.place, model.files, variant) // throws where there is none, before anything is downloaded
+          await model.ready(describingFiles(found.listing))
         }
-        const checkpoint = await openFiles(store, { reference, variant, tokenizers, signal })
+        const checkpoint = await openFiles(model, { reference, variant, tokenizers, signal })
         // Not before all is there: until then the revision leads to what was there before.
         if (found.isCurrent) await cache.writeRef(repository.revision, found.commit).catch(() => undefined)
         return checkpoint
       } catch (error) {
-        store.end?.()
+        model.end?.()
         throw error
       } finally {
         release()

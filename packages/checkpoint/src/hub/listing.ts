@@ -1,6 +1,8 @@
 import { InvalidFileError } from '@tenon/core'
 import { isContained } from '../contained.js'
-import { isRecord, readText } from '../read-text.js'
+import { isRecord, isSize } from '../json.js'
+import { fileLimit } from '../list-files.js'
+import { readText } from '../read-text.js'
 import { writeWhole } from './hub-cache.js'
 import type { SendToHub } from './hub-request.js'
 import { isCommit, type Repository } from './repository.js'
@@ -26,10 +28,6 @@ export interface RevisionListing {
 /** Bytes of the longest answer read: ten times what 10,000 files take. */
 const answerLimit = 32 * 2 ** 20
 
-/** Most files of one repository, as of one folder. */
-const fileLimit = 10_000
-
-const isSize = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
 const hash = (value: unknown, digits: number) => (typeof value === 'string' && value.length === digits && /^[0-9a-f]+$/.test(value) ? value : undefined)
 
 /**

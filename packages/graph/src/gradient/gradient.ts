@@ -15,7 +15,7 @@ import { ruleOf } from './rules.js'
  * step.outputs                              // …, { name: 'gradient.classifier.weight', dtype: 'float32', shape: [2, 384] }
  */
 export function gradient(graph: Graph, { of, withRespectTo }: { readonly of: string; readonly withRespectTo: Iterable<string> }): Graph {
-  const names = [...new Set(withRespectTo)]
+  const names = [...new Set(typeof withRespectTo === 'string' ? [withRespectTo] : withRespectTo)] // a string is an iterable of letters
   // Composites on the way that have no rule of their own; the rest of the graph stays as it is.
   const simple = decomposed(graph, (current) => {
     const path = namesBetween(current, of, names)

@@ -22,6 +22,7 @@ export const isFloat = ({ dtype }: { readonly dtype: DataType }): boolean => flo
  */
 export function gradients<const Values extends readonly Value[]>(of: Value, withRespectTo: Values, { seed }: { readonly seed?: Value | undefined } = {}): { readonly [Index in keyof Values]: Value } {
   for (const value of [of, ...withRespectTo]) {
+    if (value.builder !== of.builder) throw new InvalidInputError({ what: `the value '${value.name}'`, problem: `belongs to another graph than '${of.name}'`, remedy: 'differentiate within one graph' })
     if (!isFloat(value)) throw new InvalidInputError({ what: `the value '${value.name}'`, problem: `is ${value.dtype}, and only floating-point numbers vary smoothly`, remedy: 'differentiate floating-point values, with respect to floating-point values' })
   }
   if (seed === undefined && volume(of.shape) !== 1) throw new InvalidInputError({ what: `the value '${of.name}'`, problem: `has the shape [${of.shape.join(', ')}]; a gradient is taken of one number`, remedy: 'sum it up, or pass a seed of its shape' })

@@ -1,3 +1,3 @@
 export { gradient } from './gradient.js'
 export { gradients } from './gradients.js'
-export { parameters, type Which } from './parameters.js'
+export { parameters } from './parameters.js'

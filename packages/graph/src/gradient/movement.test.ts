@@ -1,3 +1,4 @@
+import { inlineConstant } from '@tenon/core'
 import { describe } from 'vitest'
 import { integers, scalar } from '../literals.js'
 import type { Value } from '../op.js'
@@ -15,6 +16,7 @@ const picked = (shape: readonly number[], indices: readonly number[], axis: numb
 })
 
 const END = 2 ** 31
+const farthest = (x: Value) => x.builder.constant(inlineConstant('int64', [1], BigInt64Array.of(2n ** 63n - 1n)))
 
 describe('gradients of movement', () => {
   agreeWithDifferences({
@@ -46,6 +48,8 @@ describe('gradients of movement', () => {
     'Slice beyond the size': { ...cut([-9, 1], [9, 9], [0, 2]), fixed: true },
     'Slice with steps': cut([0], [END], [2], [2]),
     'Slice with steps and without': cut([1, 1], [END, 3], [2, 1], [2, 1]),
+    'Slice with steps to an end as exporters write it': of((x) => Slice(x, integers(x, [1]), farthest(x), integers(x, [-1]), integers(x, [2]))),
+    'Slice of what was transposed, transposed': of((x) => Transpose(Slice(Transpose(x, { perm: [0, 2, 1, 3] }), integers(x, [1]), integers(x, [END]), integers(x, [3])), { perm: [0, 2, 1, 3] }), [2, 2, 3, 4]),
     'Slice backwards': cut([-1], [-END], [1], [-1]),
     'Slice backwards with steps': cut([3, -1], [0, -END], [2, 0], [-2, -1]),
     'Slice at places that are fed': { feeds: { x: numbers('float64', [4, 5]), starts: fed([-3, 1]), ends: fed([4, 3]) }, build: ({ x, starts, ends }) => Slice(x!, starts!, ends!), fixed: { starts: [0], ends: [0] } },

@@ -3,7 +3,7 @@ import { isLiteral } from '../builder.js'
 import { isFloat } from './gradients.js'
 
 /** Which constants become inputs: these, or those that a function picks. */
-export type Which = Iterable<string> | ((name: string, constant: Constant) => boolean)
+type Which = Iterable<string> | ((name: string, constant: Constant) => boolean)
 
 /**
  * Turns floating-point constants of a graph into inputs, after those it has, so that a run can be fed with them and a training step
@@ -17,7 +17,7 @@ export type Which = Iterable<string> | ((name: string, constant: Constant) => bo
  * const step = gradient(graph, { of: 'loss', withRespectTo: constants.keys() })
  */
 export function parameters(graph: Graph, which: Which = (name, { shape }) => shape.length > 0 && !isLiteral(name)): { readonly graph: Graph; readonly constants: ReadonlyMap<string, Constant> } {
-  const names = typeof which === 'function' ? undefined : new Set(which)
+  const names = typeof which === 'function' ? undefined : new Set(typeof which === 'string' ? [which] : which) // a string is an iterable of letters
   for (const name of names ?? []) {
     const constant = graph.constants.get(name)
     if (constant !== undefined && isFloat(constant)) continue

@@ -51,7 +51,7 @@ describe('gradients of random functions', () => {
         },
         fixed: { x: [1], y: [1], w: [0, 1] },
       })
-      for (const [sizes, worst] of Object.entries(apart)) expect(worst, sizes).toBeLessThan(tolerances.float64)
+      expect(Object.entries(apart).filter(([, worst]) => !(worst < tolerances.float64))).toEqual([])
     })
     await assert(property, { numRuns: 25, seed: 20 })
   })

@@ -25,10 +25,11 @@ function settledShape(x: Value, start: number, end: number): Value {
 /** Vectors of sizes, one behind another. */
 export const joined = (sizes: readonly Value[]): Value => (sizes.length === 1 ? sizes[0]! : settled(Concat(sizes, { axis: 0 })))
 
-/** One element of a vector of sizes, as a vector. */
+/** One element of a vector of sizes, as a vector. The largest int64, an end that says "to the last", is no number of JavaScript. */
 export function elementAt(vector: Value, index: number): Value {
+  if (vector.shape[0] === 1) return vector
   const known = vector.elements?.[index]
-  return typeof known === 'number' ? integers(vector, [known]) : Slice(vector, integers(vector, [index]), integers(vector, [index + 1]))
+  return Number.isSafeInteger(known) ? integers(vector, [known as number]) : Slice(vector, integers(vector, [index]), integers(vector, [index + 1]))
 }
 
 export const plus = (a: Value, b: Value): Value => settled(Add(a, b))

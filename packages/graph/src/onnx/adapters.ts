@@ -2,7 +2,7 @@ import { inlineConstant, type Constant, type NumericType } from '@tenon/core'
 import { one } from '../literals.js'
 import type { ValueType } from '../op.js'
 import type { Complain, ForeignAttribute, ForeignNode } from './foreign.js'
-import { typeCodes } from './schema.js'
+import { attributeCodes, typeCodes } from './schema.js'
 
 /** What an adapter may ask and add. */
 export interface Lifting {
@@ -25,7 +25,7 @@ export interface Lifting {
 /** Says a node in operators as they are now: in those of opset 21, or of our table. */
 export type Adapter = (node: ForeignNode, lifting: Lifting) => readonly ForeignNode[]
 
-const integer = (value: number): ForeignAttribute => ({ type: 2, ints: [value], floats: [], text: '' })
+const integer = (value: number): ForeignAttribute => ({ type: attributeCodes.int, ints: [value], floats: [], text: '' })
 
 const without = (node: ForeignNode, ...names: string[]): ReadonlyMap<string, ForeignAttribute> => new Map([...node.attributes].filter(([name]) => !names.includes(name)))
 

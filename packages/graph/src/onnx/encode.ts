@@ -1,7 +1,7 @@
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
 import { InvalidGraphError, type Attribute, type Constant, type DataType, type Graph, type Node, type ValueInfo } from '@tenon/core'
 import type { AttributeSpec, OpTable } from '../op.js'
-import { opsOf, UNKNOWN_OP } from '../ops-of.js'
+import { definitionOf, opsOf } from '../ops-of.js'
 import { attributeCodes, CONTRIB_OPSET, EXTERNAL, field, IR_VERSION, OPSET, splitOp, typeCodes } from './schema.js'
 
 /** Where a constant's bytes lie outside the model file. */
@@ -63,8 +63,7 @@ function encodeGraph(writer: BinaryWriter, graph: Graph, externalData: NonNullab
 }
 
 function encodeNode(writer: BinaryWriter, graph: string, node: Node, ops: OpTable): void {
-  const definition = ops.get(node.op)
-  if (definition === undefined) throw new InvalidGraphError({ graph, problem: `the operator ${node.op} is unknown`, remedy: UNKNOWN_OP })
+  const definition = definitionOf(ops, node.op, graph)
   const { domain, type } = splitOp(node.op)
   for (const input of node.inputs) text(writer, field.node.input, input)
   for (const output of node.outputs) text(writer, field.node.output, output)

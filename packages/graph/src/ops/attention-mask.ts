@@ -22,7 +22,7 @@ export function insideTexts(mask: Value, keys: Value): Value {
   const length = Shape(keys, { start: 1, end: 2 })
   const positions = Cast(Range(scalar(length, 0), Squeeze(length), scalar(length, 1)), { to: mask.dtype })
   if (mask.shape[0] !== product(2, keys.shape[0]!)) return Less(positions, Unsqueeze(mask, integers(mask, [1])))
-  const halves = mask.builder.emit(Split as never, [Reshape(mask, integers(mask, [2, -1, 1]))], { axis: 0, num_outputs: 2 }, 2)
+  const halves = mask.builder.emit(Split, [Reshape(mask, integers(mask, [2, -1, 1]))], { axis: 0, num_outputs: 2 }, 2)
   const [ends, starts] = halves.map((half) => Squeeze(half, integers(mask, [0]))) as [Value, Value]
   return And(Less(positions, ends), GreaterOrEqual(positions, starts))
 }

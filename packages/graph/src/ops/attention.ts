@@ -1,6 +1,6 @@
-import { inlineConstant, ShapeMismatchError, type Dimension } from '@tenon/core'
+import { ShapeMismatchError, type Dimension } from '@tenon/core'
 import { sum } from '../dimension.js'
-import { integers, scalar } from '../literals.js'
+import { integer, integers, scalar } from '../literals.js'
 import { defineOp, type Value } from '../op.js'
 import { sameSize, sameType } from '../shapes.js'
 import { additiveMask } from './attention-mask.js'
@@ -85,8 +85,6 @@ function causalMask(query: Value, key: Value, filler: number): Value {
   return Where(later, scalar(query, filler), scalar(query, 0))
 }
 
-const integer = (near: Value, value: number) => near.builder.constant(inlineConstant('int64', [], BigInt64Array.of(BigInt(value))))
-
 /**
  * Turns pairs of numbers of a head by angles that grow with the position (Su et al. 2021): number i with number
  * i + size / 2, or with its neighbour where `interleaved`. The input is [batch, sequence, heads * size], with `num_heads`
@@ -146,4 +144,4 @@ function anglesAt(cache: Value, positions: Value, x: Value): Value {
 }
 
 /** Parts of the last axis. */
-const split = (x: Value, sizes: readonly number[]): readonly Value[] => x.builder.emit(Split as never, [x, integers(x, sizes)], { axis: -1 }, sizes.length)
+const split = (x: Value, sizes: readonly number[]): readonly Value[] => x.builder.emit(Split, [x, integers(x, sizes)], { axis: -1 }, sizes.length)

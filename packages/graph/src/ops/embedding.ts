@@ -1,5 +1,5 @@
 import { ShapeMismatchError, TypeMismatchError } from '@tenon/core'
-import { integers, scalar } from '../literals.js'
+import { integer, integers, scalar } from '../literals.js'
 import { defineOp, type Value, type ValueType } from '../op.js'
 import { sameSize, sameType } from '../shapes.js'
 import { Add, Cast, Equal, Mul } from './elementwise.js'
@@ -47,8 +47,6 @@ export const EmbedLayerNormalization = defineOp('com.microsoft::EmbedLayerNormal
   },
 })
 
-const integer = (near: Value, value: number): Value => Squeeze(integers(near, [value]))
-
 /** EmbedLayerNormalization with tables of 8-bit integers. */
 export const QEmbedLayerNormalization = defineOp('com.microsoft::QEmbedLayerNormalization', {
   since: 1,
@@ -62,6 +60,6 @@ export const QEmbedLayerNormalization = defineOp('com.microsoft::QEmbedLayerNorm
   infer: ([ids, segments, word, position, segment, , , , scale], _, { op, outputs }) => embedded(op, ids, segments, word, [position, segment], scale.dtype).slice(0, Math.min(outputs, 2)),
   decompose: ([ids, segments, word, position, segment, gamma, beta, mask, ...parameters], { epsilon }, { outputs }) => {
     const tables = [word, position, segment, gamma, beta].map((table, index) => table && DequantizeLinear(table, parameters[index]!, parameters[index + 5]))
-    return ids.builder.emit(EmbedLayerNormalization as never, [ids, segments, tables[0], tables[1], tables[2], tables[3], tables[4], mask], { epsilon }, Math.min(outputs, 2))
+    return ids.builder.emit(EmbedLayerNormalization, [ids, segments, tables[0], tables[1], tables[2], tables[3], tables[4], mask], { epsilon }, Math.min(outputs, 2))
   },
 })

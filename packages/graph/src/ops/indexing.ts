@@ -135,4 +135,3 @@ export const Size = defineOp('Size', {
   outputs: ['size'],
   infer: ([x]) => ({ dtype: 'int64', shape: [], elements: [volume(x.shape)] }),
 })
-

@@ -1,16 +1,11 @@
-import { ShapeMismatchError, TypeMismatchError, type Dimension } from '@tenon/core'
 import { scalar } from '../literals.js'
-import { defineOp, type Value, type ValueType } from '../op.js'
-import { axisIndex, broadcast, matmulShape, sameSize, sameType } from '../shapes.js'
+import { defineOp, type Value } from '../op.js'
+import { axisIndex, broadcast, eightBits, gemmShape, matmulShape, sameType } from '../shapes.js'
 import { LeakyRelu } from './activation.js'
 import { Add, Cast, Mul, Sigmoid } from './elementwise.js'
 import { Flatten, Reshape, Shape, Transpose } from './movement.js'
 import { Softmax } from './normalization.js'
 import { DequantizeLinear, MatMulInteger, QuantizeLinear } from './quantization.js'
-
-function bytes(op: string, ...values: ValueType[]): void {
-  for (const { dtype } of values) if (dtype !== 'int8' && dtype !== 'uint8') throw new TypeMismatchError({ op, expected: '8-bit integers', actual: dtype })
-}
 
 /** A product of quantised matrices, quantised again. */
 export const QLinearMatMul = defineOp('QLinearMatMul', {
@@ -18,7 +13,7 @@ export const QLinearMatMul = defineOp('QLinearMatMul', {
   inputs: ['a', 'a_scale', 'a_zero_point', 'b', 'b_scale', 'b_zero_point', 'y_scale', 'y_zero_point'],
   outputs: ['y'],
   infer: ([a, , , b, , , , zero]) => {
-    bytes('QLinearMatMul', a, b, zero)
+    eightBits('QLinearMatMul', a, b, zero)
     return { dtype: zero.dtype, shape: matmulShape('QLinearMatMul', a, b) }
   },
   decompose: ([a, aScale, aZero, b, bScale, bZero, scale, zero]) => QuantizeLinear(Mul(Cast(MatMulInteger(a, b, aZero, bZero), { to: scale.dtype }), Mul(aScale, bScale)), scale, zero),
@@ -30,7 +25,7 @@ const arithmetic = <Name extends string>(op: `com.microsoft::${Name}`, compute: 
     inputs: ['A', 'A_scale', 'A_zero_point?', 'B', 'B_scale', 'B_zero_point?', 'C_scale', 'C_zero_point?'],
     outputs: ['C'],
     infer: ([a, , , b]) => {
-      bytes(op, a, b)
+      eightBits(op, a, b)
       sameType(op, a, b)
       return { dtype: a.dtype, shape: broadcast(op, a.shape, b.shape) }
     },
@@ -47,7 +42,7 @@ export const QLinearSigmoid = defineOp('com.microsoft::QLinearSigmoid', {
   since: 1,
   inputs: ['X', 'X_scale', 'X_zero_point?', 'Y_scale', 'Y_zero_point?'],
   infer: ([x]) => {
-    bytes('QLinearSigmoid', x)
+    eightBits('QLinearSigmoid', x)
     return { dtype: x.dtype, shape: x.shape }
   },
   decompose: ([x, xScale, xZero, scale, zero]) => quantized(Sigmoid(DequantizeLinear(x, xScale, xZero)), scale, zero, x),
@@ -58,7 +53,7 @@ export const QLinearLeakyRelu = defineOp('com.microsoft::QLinearLeakyRelu', {
   inputs: ['X', 'X_scale', 'X_zero_point?', 'Y_scale', 'Y_zero_point?'],
   attributes: { alpha: { type: 'float', default: 0.01 } },
   infer: ([x]) => {
-    bytes('QLinearLeakyRelu', x)
+    eightBits('QLinearLeakyRelu', x)
     return { dtype: x.dtype, shape: x.shape }
   },
   decompose: ([x, xScale, xZero, scale, zero], { alpha }) => quantized(LeakyRelu(DequantizeLinear(x, xScale, xZero), { alpha }), scale, zero, x),
@@ -70,7 +65,7 @@ export const QLinearSoftmax = defineOp('com.microsoft::QLinearSoftmax', {
   inputs: ['X', 'X_scale', 'x_zero_point?', 'y_scale', 'y_zero_point'],
   attributes: { axis: { type: 'int', default: -1 }, opset: { type: 'int', required: true } },
   infer: ([x], { axis }) => {
-    bytes('QLinearSoftmax', x)
+    eightBits('QLinearSoftmax', x)
     axisIndex('QLinearSoftmax', axis, x.shape.length)
     return { dtype: x.dtype, shape: x.shape }
   },
@@ -87,14 +82,8 @@ export const QGemm = defineOp('com.microsoft::QGemm', {
   inputs: ['A', 'a_scale', 'a_zero_point', 'B', 'b_scale', 'b_zero_point', 'C?', 'y_scale?', 'y_zero_point?'],
   attributes: { alpha: { type: 'float', default: 1 }, transA: { type: 'int', default: 0 }, transB: { type: 'int', default: 0 } },
   infer: ([a, scale, , b, , , c, outScale, outZero], { transA, transB }) => {
-    bytes('QGemm', a, b)
-    for (const { shape } of [a, b]) if (shape.length !== 2) throw new ShapeMismatchError({ op: 'QGemm', expected: 'matrices', actual: shape })
-    const [rows, inner] = transA ? a.shape.toReversed() : a.shape
-    const [other, columns] = transB ? b.shape.toReversed() : b.shape
-    sameSize('QGemm', 'an inner size of', inner!, other!)
-    const shape: Dimension[] = [rows!, columns!]
-    if (c !== undefined) broadcast('QGemm', shape, c.shape)
-    return { dtype: outScale === undefined ? scale.dtype : outZero?.dtype ?? a.dtype, shape }
+    eightBits('QGemm', a, b)
+    return { dtype: outScale === undefined ? scale.dtype : outZero?.dtype ?? a.dtype, shape: gemmShape('QGemm', a, b, c, { transA, transB }) }
   },
   decompose: ([a, aScale, aZero, b, bScale, bZero, c, scale, zero], { alpha, transA, transB }) => {
     const turned = (x: Value, transpose: number) => (transpose ? Transpose(x, { perm: [1, 0] }) : x)

@@ -1,7 +1,7 @@
-import { ShapeMismatchError, TypeMismatchError } from '@tenon/core'
+import { TypeMismatchError } from '@tenon/core'
 import { scalar } from '../literals.js'
 import { defineOp, type Value, type ValueType } from '../op.js'
-import { broadcast, matmulShape, sameSize, sameType } from '../shapes.js'
+import { gemmShape, matmulShape, sameType } from '../shapes.js'
 import { Elu, HardSigmoid, LeakyRelu, Softplus } from './activation.js'
 import { Add, Mul, Relu, Sigmoid, Tanh } from './elementwise.js'
 import { Transpose } from './movement.js'
@@ -27,13 +27,7 @@ export const Gemm = defineOp('Gemm', {
   },
   infer: ([a, b, c], { transA, transB }) => {
     sameType('Gemm', a, b, c)
-    for (const { shape } of [a, b]) if (shape.length !== 2) throw new ShapeMismatchError({ op: 'Gemm', expected: 'matrices', actual: shape })
-    const [rows, inner] = transA ? a.shape.toReversed() : a.shape
-    const [other, columns] = transB ? b.shape.toReversed() : b.shape
-    sameSize('Gemm', 'an inner size of', inner!, other!)
-    const shape = [rows!, columns!]
-    if (c !== undefined) broadcast('Gemm', shape, c.shape)
-    return { dtype: a.dtype, shape }
+    return { dtype: a.dtype, shape: gemmShape('Gemm', a, b, c, { transA, transB }) }
   },
   decompose: ([a, b, c], { alpha, beta, transA, transB }) => {
     const left = transA ? Transpose(a, { perm: [1, 0] }) : a

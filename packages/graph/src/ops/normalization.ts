@@ -11,6 +11,12 @@ const alongAxis = (op: string, x: ValueType, axis: number): ValueType => {
   return { dtype: x.dtype, shape: x.shape }
 }
 
+/** The axes from this one on, counted from the end. */
+function lastAxes(x: Value, axis: number): Value {
+  const count = axis < 0 ? -axis : x.shape.length - axis
+  return integers(x, Array.from({ length: count }, (_, index) => index - count))
+}
+
 export const Softmax = defineOp('Softmax', {
   since: 13,
   inputs: ['input'],
@@ -49,8 +55,7 @@ export const LayerNormalization = defineOp('LayerNormalization', {
     return [{ dtype: x.dtype, shape: x.shape }, statistics, statistics].slice(0, outputs)
   },
   decompose: ([x, scale, bias], { axis, epsilon }, { outputs }) => {
-    const rank = x.shape.length
-    const over = integers(x, Array.from({ length: axis < 0 ? -axis : rank - axis }, (_, index) => index - (axis < 0 ? -axis : rank - axis)))
+    const over = lastAxes(x, axis)
     const mean = ReduceMean(x, over)
     const centred = Sub(x, mean)
     const inverse = Reciprocal(Sqrt(Add(ReduceMean(Mul(centred, centred), over), scalar(x, epsilon))))
@@ -97,7 +102,7 @@ export const SkipLayerNormalization = defineOp('com.microsoft::SkipLayerNormaliz
   decompose: ([x, skip, gamma, beta, bias], { epsilon }, { outputs }) => {
     const added = Add(x, skip)
     const total = bias === undefined ? added : Add(added, bias)
-    const normalized = x.builder.emit(LayerNormalization as never, [total, gamma, beta], { epsilon }, Math.min(outputs, 3))
+    const normalized = x.builder.emit(LayerNormalization, [total, gamma, beta], { epsilon }, Math.min(outputs, 3))
     return outputs < 4 ? normalized : [...normalized, total]
   },
 })
@@ -114,9 +119,7 @@ export const SimplifiedLayerNormalization = defineOp('SimplifiedLayerNormalizati
     return [{ dtype: scale.dtype, shape: x.shape }, { dtype: 'float32', shape: x.shape.map((size, index) => (index < at ? size : 1)) } as ValueType].slice(0, outputs)
   },
   decompose: ([x, scale], { axis, epsilon }, { outputs }) => {
-    const rank = x.shape.length
-    const from = axis < 0 ? axis + rank : axis
-    const over = integers(x, Array.from({ length: rank - from }, (_, index) => from + index))
+    const over = lastAxes(x, axis)
     const inverse = Reciprocal(Sqrt(Add(ReduceMean(Mul(x, x), over), scalar(x, epsilon))))
     return [Mul(Mul(x, inverse), scale), inverse].slice(0, outputs)
   },
@@ -137,7 +140,7 @@ export const SkipSimplifiedLayerNormalization = defineOp('com.microsoft::SkipSim
   decompose: ([x, skip, gamma, bias], { epsilon }, { outputs }) => {
     const added = Add(x, skip)
     const total = bias === undefined ? added : Add(added, bias)
-    const [normalized, inverse] = x.builder.emit(SimplifiedLayerNormalization as never, [total, gamma], { epsilon }, outputs > 2 ? 2 : 1)
+    const [normalized, inverse] = x.builder.emit(SimplifiedLayerNormalization, [total, gamma], { epsilon }, outputs > 2 ? 2 : 1)
     // The mean is not taken, and what asks for it gets that of the sum.
     const mean = outputs > 1 ? ReduceMean(total, integers(x, [-1])) : undefined
     return [normalized, mean, inverse, total].slice(0, outputs) as Value[]

@@ -1,8 +1,8 @@
-import { InvalidGraphError, ShapeMismatchError, TypeMismatchError, type Dimension } from '@tenon/core'
+import { InvalidGraphError, ShapeMismatchError, type Dimension } from '@tenon/core'
 import { exactQuotient, sum } from '../dimension.js'
 import { integers } from '../literals.js'
-import { defineOp, type Value, type ValueType } from '../op.js'
-import { matmulShape, sameSize } from '../shapes.js'
+import { defineOp, type FilledAttributes, type Value, type ValueType } from '../op.js'
+import { eightBits, matmulShape, sameSize } from '../shapes.js'
 import { MultiHeadAttention } from './attention.js'
 import { additiveMask, insideTexts } from './attention-mask.js'
 import { Add, Cast } from './elementwise.js'
@@ -32,23 +32,11 @@ function attended(op: string, input: ValueType, weights: ValueType, past: ValueT
   return [batch!, sequence!, partsOf(op, packed!, attributes)[2]!]
 }
 
-const headAttributes = {
-  num_heads: { type: 'int', required: true },
-  scale: { type: 'float' },
-  mask_filter_value: { type: 'float', default: -10000 },
-  unidirectional: { type: 'int', default: 0 },
-} as const
-
-interface Masking {
-  readonly num_heads?: number | undefined
-  readonly scale?: number | undefined
-  readonly mask_filter_value: number
-  readonly unidirectional: number
-}
+type Masking = FilledAttributes<typeof MultiHeadAttention.attributes>
 
 function attend(op: string, packed: Value, mask: Value | undefined, bias: Value | undefined, parts: readonly Dimension[], { num_heads, scale, mask_filter_value: filler, unidirectional }: Masking): Value {
   if (parts.some((part) => typeof part !== 'number')) throw new ShapeMismatchError({ op, expected: 'hidden sizes known ahead', actual: [...parts] })
-  const [query, key, value] = packed.builder.emit(Split as never, [packed, integers(packed, parts as readonly number[])], { axis: 2 }, 3) as [Value, Value, Value]
+  const [query, key, value] = packed.builder.emit(Split, [packed, integers(packed, parts as readonly number[])], { axis: 2 }, 3) as [Value, Value, Value]
   const padding = mask?.shape.length === 1 ? Cast(insideTexts(mask, packed), { to: 'int32' }) : mask?.shape.length === 2 ? mask : undefined
   const biases = [mask && !padding ? additiveMask(op, mask, packed, packed, filler) : undefined, bias].filter((each) => each !== undefined)
   return MultiHeadAttention(query, key, value, undefined, padding, biases.length === 0 ? undefined : biases.reduce((a, b) => Add(a, b)), { num_heads: num_heads!, ...(scale !== undefined && { scale }), mask_filter_value: filler, unidirectional })
@@ -62,7 +50,7 @@ export const Attention = defineOp('com.microsoft::Attention', {
   since: 1,
   inputs: ['input', 'weights', 'bias?', 'mask_index?', 'past?', 'attention_bias?'],
   outputs: ['output'],
-  attributes: { ...headAttributes, qkv_hidden_sizes: { type: 'ints' } },
+  attributes: { ...MultiHeadAttention.attributes, qkv_hidden_sizes: { type: 'ints' } },
   infer: ([input, weights, , , past], attributes) => ({ dtype: input.dtype, shape: attended('Attention', input, weights, past, attributes) }),
   decompose: ([input, weights, bias, mask, , added], attributes) => {
     const multiplied = MatMul(input, weights)
@@ -76,9 +64,9 @@ export const QAttention = defineOp('com.microsoft::QAttention', {
   since: 1,
   inputs: ['input', 'weight', 'bias', 'input_scale', 'weight_scale', 'mask_index?', 'input_zero_point?', 'weight_zero_point?', 'past?'],
   outputs: ['output'],
-  attributes: headAttributes,
+  attributes: MultiHeadAttention.attributes,
   infer: ([input, weights, bias, , , , , , past], attributes) => {
-    for (const { dtype } of [input, weights]) if (dtype !== 'int8' && dtype !== 'uint8') throw new TypeMismatchError({ op: 'QAttention', expected: '8-bit integers', actual: dtype })
+    eightBits('QAttention', input, weights)
     return { dtype: bias.dtype, shape: attended('QAttention', input, weights, past, attributes) }
   },
   decompose: ([input, weights, bias, inputScale, scale, mask, inputZero, zero], attributes) => {

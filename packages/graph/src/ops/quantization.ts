@@ -1,6 +1,5 @@
-import { TypeMismatchError } from '@tenon/core'
 import { defineOp } from '../op.js'
-import { broadcast, matmulShape } from '../shapes.js'
+import { broadcast, eightBits, matmulShape } from '../shapes.js'
 import { Add, Cast, Mul } from './elementwise.js'
 
 /** (x − zero point) · scale, per tensor or along `axis`. */
@@ -30,7 +29,7 @@ export const MatMulInteger = defineOp('MatMulInteger', {
   since: 10,
   inputs: ['A', 'B', 'a_zero_point?', 'b_zero_point?'],
   infer: ([a, b]) => {
-    for (const { dtype } of [a, b]) if (dtype !== 'int8' && dtype !== 'uint8') throw new TypeMismatchError({ op: 'MatMulInteger', expected: '8-bit integers', actual: dtype })
+    eightBits('MatMulInteger', a, b)
     return { dtype: 'int32', shape: matmulShape('MatMulInteger', a, b) }
   },
 })
@@ -45,13 +44,12 @@ export const DynamicQuantizeMatMul = defineOp('com.microsoft::DynamicQuantizeMat
     return { dtype: a.dtype, shape }
   },
   decompose: ([a, b, scale, zero, bias]) => {
-    const [quantized, inputScale, inputZero] = a.builder.emit(DynamicQuantizeLinear as never, [a], {}, 3)
+    const [quantized, inputScale, inputZero] = a.builder.emit(DynamicQuantizeLinear, [a], {}, 3)
     const product = Cast(MatMulInteger(quantized!, b, inputZero, zero), { to: a.dtype })
     const scaled = Mul(product, Mul(inputScale!, scale))
     return bias === undefined ? scaled : Add(scaled, bias)
   },
 })
-
 
 /** A product of quantised matrices, back in floating point: MatMulInteger · a_scale · b_scale + bias. */
 export const MatMulIntegerToFloat = defineOp('com.microsoft::MatMulIntegerToFloat', {

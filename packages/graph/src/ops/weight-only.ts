@@ -1,11 +1,11 @@
 import { inlineConstant, ShapeMismatchError, TypeMismatchError, type Dimension, type NumericType } from '@tenon/core'
 import { product } from '../dimension.js'
-import { integers, scalar } from '../literals.js'
+import { integer, integers, scalar } from '../literals.js'
 import { defineOp, type Value } from '../op.js'
 import { axisIndex, sameSize, sameType } from '../shapes.js'
 import { Add, Cast, Div, Mod, Mul, Sub } from './elementwise.js'
 import { MatMul } from './linalg.js'
-import { Concat, Gather, Range, Reshape, Shape, Slice, Squeeze, Transpose, Unsqueeze } from './movement.js'
+import { Concat, Gather, Range, Reshape, Shape, Slice, Transpose, Unsqueeze } from './movement.js'
 import { DequantizeLinear } from './quantization.js'
 
 /** Numbers of a few bits, lowest first in each byte: uint8 [..., bytes] → int32 [..., bytes * 8 / bits]. */
@@ -122,7 +122,7 @@ export const MatMulBnb4 = defineOp('com.microsoft::MatMulBnb4', {
     const halves = [Div(bytes, scalar(bytes, 16)), Mod(bytes, scalar(bytes, 16))].map((half) => Unsqueeze(half, integers(b, [1])))
     const levels = Cast(a.builder.constant(inlineConstant('float32', [16], Float32Array.from(kind === 1 ? NF4 : FP4))), { to: a.dtype })
     const values = first(Reshape(Gather(levels, Concat(halves, { axis: 1 })), integers(b, [-1])), 0, count)
-    const [zero, one, end, size] = [0, 1, count, block!].map((value) => Squeeze(integers(b, [value]))) as [Value, Value, Value, Value]
+    const [zero, one, end, size] = [0, 1, count, block!].map((value) => integer(b, value)) as [Value, Value, Value, Value]
     const weights = Reshape(Mul(values, Gather(absmax, Div(Range(zero, end, one), size))), integers(b, [N!, K!]))
     return MatMul(a, Transpose(weights, { perm: [1, 0] }))
   },

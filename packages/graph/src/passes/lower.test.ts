@@ -2,8 +2,8 @@ import { UnsupportedOpError, type Graph } from '@tenon/core'
 import { describe, expect, it } from 'vitest'
 import { GraphBuilder } from '../builder.js'
 import { integers, scalar } from '../literals.js'
-import type { Value } from '../op.js'
-import { Clip, Div, Gelu, LayerNormalization, ReduceL2, ReduceMean, Relu, Sigmoid, Softmax, Sub, Tanh } from '../ops/index.js'
+import { defineOp, type Value } from '../op.js'
+import { Cast, Clip, Div, Gelu, LayerNormalization, ReduceL2, ReduceMean, ReduceSum, Relu, Sigmoid, Softmax, Sub, Tanh } from '../ops/index.js'
 import { constantOf, difference, noise, run } from '../test-support.js'
 import { verify } from '../verify.js'
 import { lower } from './lower.js'
@@ -63,6 +63,14 @@ describe('lowering', () => {
     builder.output('y', Div(counts, counts))
     expect(() => having('Mul', 'Pow', 'Reciprocal').apply(builder.build())).toThrow('cannot run Div ')
     expect(() => having('Mul', 'ReduceSum').apply(graphOf((x) => ReduceMean(x, integers(x, [0]))))).toThrow('cannot run ReduceMean ')
+  })
+
+  it('refuses a decomposition that makes something else, or the operator again', () => {
+    const made = (decompose: (x: Value) => Value) => having().apply(graphOf(defineOp('org.example::Odd', { since: 1, inputs: ['X'], infer: ([x]) => x, decompose: ([x]) => decompose(x) })))
+    expect(() => made((x) => ReduceSum(x))).toThrow('the decomposition of org.example::Odd expects [batch, 6] and got [1, 1]')
+    expect(() => made((x) => Cast(x, { to: 'float64' }))).toThrow('the decomposition of org.example::Odd expects float32 and got float64')
+    const Endless = defineOp('org.example::Endless', { since: 1, inputs: ['X'], infer: ([x]) => x, decompose: ([x]): Value => Endless(x) })
+    expect(() => having().apply(graphOf(Endless))).toThrow("The graph 'test' is not valid: the decomposition of org.example::Endless comes back to what it began with. Decompose into simpler operators.")
   })
 
   it('gives the same graph where everything is supported', () => {

@@ -1,4 +1,4 @@
-import { InvalidInputError } from '@tenon/core'
+import { InvalidInputError, kindOf } from '@tenon/core'
 import type { QuestionInContext } from './contracts.js'
 
 /**
@@ -22,5 +22,3 @@ function checkText(what: string, text: unknown): string {
   if (text === '') throw new InvalidInputError({ what, problem: 'is empty', remedy: 'pass a text' })
   return text
 }
-
-const kindOf = (value: unknown) => (value === null ? 'null' : typeof value)

@@ -158,7 +158,7 @@ describe('a reader', () => {
       [{ question }, /^The context is undefined/],
       [{ question: '', context }, /^The question is empty/],
       [{ question, context: '' }, /^The context is empty/],
-      [{ question: ['Who?'], context }, /^The question is object/],
+      [{ question: ['Who?'], context }, /^The question is an array of 1/],
       [[{ question, context }, { question, context: '' }], /^The context of input 1 is empty/],
       [[{ question, context }, { question: '', context }], /^The question of input 1 is empty/],
       [[{ question, context }, undefined], /^What was asked of input 1 is undefined/],

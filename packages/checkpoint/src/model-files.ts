@@ -1,5 +1,5 @@
-/** Where the files of a checkpoint are: a folder, or a repository whose files are fetched when they are asked for. */
-export interface FileStore {
+/** The files of a model, wherever they are: in a folder, or in a repository from which they are fetched when they are asked for. */
+export interface ModelFiles {
   /** The folder that holds the files, or will once they are fetched. */
   readonly place: string
   /** Names of the files, relative to the place, with forward slashes. */
@@ -11,7 +11,7 @@ export interface FileStore {
   path(file: string): Promise<string>
   /** Makes several of `files` ready at once, so that `path` answers immediately. */
   ready?(files: readonly string[]): Promise<void>
-  /** Whether there is a file that `files` lacks: a store may know only some before it looks. */
+  /** Whether there is a file that `files` lacks: not all need be known before somebody looks. */
   find?(file: string): Promise<boolean>
   /** Ends what is under way. */
   end?(): void

@@ -1,7 +1,7 @@
-import { InvalidInputError } from '@tenon/core'
+import { InvalidInputError, kindOf } from '@tenon/core'
 
 /**
- * Before anything is computed: a wrong text at the end should not cost what is before it.
+ * That these are texts, before anything is computed: a wrong one at the end should not cost what is before it.
  * @throws InvalidInputError
  */
 export function checkTexts(texts: unknown): asserts texts is readonly string[] {
@@ -9,5 +9,3 @@ export function checkTexts(texts: unknown): asserts texts is readonly string[] {
   const wrong = texts.findIndex((text) => typeof text !== 'string')
   if (wrong >= 0) throw new InvalidInputError({ what: `text ${wrong}`, problem: `is ${kindOf(texts[wrong])}`, remedy: 'pass strings' })
 }
-
-export const kindOf = (value: unknown) => (value === null ? 'null' : typeof value)
