@@ -6,6 +6,7 @@ const parts = {
   embedding: { about: 'sentence embedding beside @huggingface/transformers, on the same weights', load: () => import('./encoder/encoder.mjs') },
   tokenization: { about: 'megabytes a second beside both official tokenizers', load: () => import('./tokenization/tokenization.mjs') },
   export: { about: 'writing a checkpoint as ONNX beside optimum, where TENON_PYTHON has it', load: () => import('./export/export.mjs') },
+  backends: { about: 'the same graphs on each backend, what its interpreter adds, and a gradient step', load: () => import('./backends/backends.mjs') },
   retrieval: { about: 'the nearest of 100,000 vectors beside Orama and a plain scan', load: () => import('./retrieval/retrieval.mjs') },
 }
 

@@ -15,14 +15,17 @@ import * as quantization from './quantization.js'
 import * as reduction from './reduction.js'
 import * as weightOnly from './weight-only.js'
 
+export { Elu, HardSigmoid, HardSwish, LeakyRelu, Mish, Softplus } from './activation.js'
 export { MultiHeadAttention, RotaryEmbedding } from './attention.js'
 export { Conv } from './convolution.js'
-export { Add, Sub, Mul, Div, Max, Min, Pow, Abs, Neg, Sqrt, Reciprocal, Exp, Log, Tanh, Sigmoid, Relu, Sin, Cos, Floor, Erf, Equal, Greater, GreaterOrEqual, Less, LessOrEqual, And, Or, Not, Where, Clip, Cast, Gelu, QuickGelu } from './elementwise.js'
+export { Einsum } from './einsum.js'
+export { Add, Sub, Mul, Div, Max, Min, Sum, Mean, Mod, Pow, Abs, Neg, Sqrt, Reciprocal, Exp, Log, Tanh, Sigmoid, Relu, Sin, Cos, Floor, Ceil, Round, Sign, IsNaN, IsInf, Erf, Equal, Greater, GreaterOrEqual, Less, LessOrEqual, And, Or, Xor, Not, Where, Clip, Cast, Gelu, QuickGelu } from './elementwise.js'
+export { GatherND, NonZero, OneHot, Pad, ScatterElements, ScatterND, Size, TopK, Trilu } from './indexing.js'
 export { MatMul, Gemm } from './linalg.js'
 export { Identity, Shape, Reshape, Flatten, Transpose, Unsqueeze, Squeeze, Expand, ConstantOfShape, Range, Concat, Split, Slice, Gather, GatherElements, Tile } from './movement.js'
-export { Softmax, LogSoftmax, LayerNormalization, SkipLayerNormalization } from './normalization.js'
+export { Softmax, LogSoftmax, LayerNormalization, BatchNormalization, SimplifiedLayerNormalization, SkipLayerNormalization } from './normalization.js'
 export { DequantizeLinear, QuantizeLinear, DynamicQuantizeLinear, MatMulInteger, DynamicQuantizeMatMul, MatMulIntegerToFloat } from './quantization.js'
-export { ReduceSum, ReduceMean, ReduceMax, ReduceMin, ReduceL2, ArgMax, CumSum } from './reduction.js'
+export { ReduceSum, ReduceMean, ReduceMax, ReduceMin, ReduceProd, ReduceL1, ReduceL2, ReduceSumSquare, ReduceLogSum, ReduceLogSumExp, ArgMax, ArgMin, CumSum } from './reduction.js'
 
 const families = { activation, attention, convolution, einsum, elementwise, embedding, indexing, integerArithmetic, linalg, movement, normalization, packedAttention, quantization, reduction, weightOnly }
 
