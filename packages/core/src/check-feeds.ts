@@ -1,11 +1,12 @@
+import { byteLength } from './data-type.js'
 import { InvalidInputError } from './errors/invalid-input-error.js'
 import type { ValueInfo } from './graph.js'
 import { nearest } from './nearest.js'
-import type { Tensor } from './tensor.js'
+import { isHostTensor, type Tensor } from './tensor.js'
 
 /**
- * The feeds in the order of the inputs, checked against them: names, types, ranks, fixed sizes, and symbols that must
- * mean one size in all feeds.
+ * For backends: the feeds in the order of the inputs, checked against them: names, types, ranks, fixed sizes, symbols that must
+ * mean one size in all feeds, and that arrays are as long as their shapes say.
  * @throws InvalidInputError
  */
 export function checkFeeds(inputs: readonly ValueInfo[], feeds: Readonly<Record<string, Tensor>>): Tensor[] {
@@ -34,7 +35,8 @@ export function checkFeeds(inputs: readonly ValueInfo[], feeds: Readonly<Record<
   })
 }
 
-function checkFeed(input: ValueInfo, { dtype, shape }: Tensor, symbols: Map<string, { size: number; input: string }>): void {
+function checkFeed(input: ValueInfo, feed: Tensor, symbols: Map<string, { size: number; input: string }>): void {
+  const { dtype, shape } = feed
   const fail = (problem: string, remedy: string): never => {
     throw new InvalidInputError({ what: `the feed '${input.name}'`, problem, remedy })
   }
@@ -55,4 +57,8 @@ function checkFeed(input: ValueInfo, { dtype, shape }: Tensor, symbols: Map<stri
       fail(`has ${size} as '${dimension}' (axis ${axis}), and the feed '${bound.input}' has ${bound.size}`, `pass feeds that agree on '${dimension}'`)
     }
   })
+  // A host tensor need not come from `tensor()`, and native code must not read past its array.
+  if (!isHostTensor(feed)) return
+  const expected = byteLength(dtype, shape)
+  if (feed.values.byteLength !== expected) fail(`of shape [${shape.join(', ')}] takes ${expected} bytes, and its array has ${feed.values.byteLength}`, 'pass an array whose length is the product of the shape')
 }

@@ -46,7 +46,8 @@ export class UnsupportedOpError extends TenonError {
     const { op, node, backend, others, isSupportedBy, cause } = this
     if (isSupportedBy === undefined) return this
     const could = backends.filter((each) => each.name !== backend && isSupportedBy(each)).map(({ name }) => name)
-    return new UnsupportedOpError({ op, node, backend, others, isSupportedBy, could, cause, ...(this.#reason !== undefined && { reason: this.#reason }) })
+    const Again = this.constructor as typeof UnsupportedOpError // a class that names itself is renamed by bundlers, and so are its errors
+    return new Again({ op, node, backend, others, isSupportedBy, could, cause, ...(this.#reason !== undefined && { reason: this.#reason }) })
   }
 }
 

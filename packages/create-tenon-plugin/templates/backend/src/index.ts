@@ -1,4 +1,4 @@
-import { checkFeeds, DisposedError, elementCount, InvalidInputError, isHostTensor, tensor, throwIfAborted, viewAs, type Backend, type CompileContext, type Executable, type Graph, type HostTensor, type Node, type ValueInfo } from '@tenon/core'
+import { checkFeeds, checkUpdatedFeeds, DisposedError, elementCount, isHostTensor, tensor, throwIfAborted, viewAs, type Backend, type CompileContext, type Executable, type Graph, type HostTensor, type Node, type ValueInfo } from '@tenon/core'
 import { broadcast, checkUpdates } from '@tenon/graph'
 import { foldConstants, lower } from '@tenon/graph/passes'
 
@@ -65,8 +65,9 @@ async function compile(graph: Graph, _options: object, { signal }: CompileContex
     outputs,
     async run(feeds, options = {}) {
       check(options.signal)
-      const fed = await Promise.all(checkFeeds(graph.inputs, feeds).map(async (feed) => tensor(feed.dtype, feed.shape, isHostTensor(feed) ? feed.values : await feed.data())))
-      for (const input of graph.updates?.values() ?? []) checkUpdated(input, feeds[input] as HostTensor, fed)
+      const checked = checkFeeds(graph.inputs, feeds)
+      checkUpdatedFeeds(graph, checked)
+      const fed = await Promise.all(checked.map(async (feed) => (isHostTensor(feed) ? feed : tensor(feed.dtype, feed.shape, await feed.data()))))
       const values = new Map<string, HostTensor>([...weights, ...fed.map((feed, index) => [graph.inputs[index]!.name, feed] as const)])
       for (const node of nodes) {
         await new Promise(setImmediate) // lets others run, so that an abort can arrive
@@ -83,11 +84,6 @@ async function compile(graph: Graph, _options: object, { signal }: CompileContex
     },
     [Symbol.asyncDispose]: async () => void (disposed = true),
   }
-}
-
-function checkUpdated(input: string, feed: HostTensor, fed: readonly HostTensor[]): void {
-  const problem = !isHostTensor(feed) ? 'lives on a device of another backend' : fed.filter(({ values }) => values.buffer === feed.values.buffer).length > 1 ? 'is fed twice' : undefined
-  if (problem !== undefined) throw new InvalidInputError({ what: `the feed '${input}'`, problem: `is updated by the run, and ${problem}`, remedy: 'feed what place() of this executable gives' })
 }
 
 const floats = (shape: readonly number[], valueAt: (at: number) => number): Floats => tensor('float32', shape, Float32Array.from({ length: elementCount(shape) }, (_, at) => valueAt(at)))

@@ -1,4 +1,4 @@
-import { bm25, DisposedError, throwIfAborted, type Candidate, type Condition, type Filter, type Metadata, type MetadataValue, type NewDocument, type NewPassage, type Store } from '@tenon/core'
+import { bm25, DisposedError, matches, throwIfAborted, type Candidate, type NewDocument, type NewPassage, type Store } from '@tenon/core'
 
 interface Row extends NewPassage {
   readonly id: number
@@ -85,18 +85,4 @@ function termScore(terms: readonly string[], term: string, rarity: number, mean:
   if (count === 0) return 0
   const score = rarity * (bm25.delta + (count * (bm25.k1 + 1)) / (count + bm25.k1 * (1 - bm25.b + (bm25.b * new Set(terms).size) / mean)))
   return Math.round(score / bm25.grain) * bm25.grain
-}
-
-const matches = (filter: Filter, metadata: Metadata): boolean => Object.entries(filter).every(([field, condition]) => Object.hasOwn(metadata, field) && holds(condition, metadata[field]!))
-
-function holds(condition: Condition, value: MetadataValue): boolean {
-  if (typeof condition !== 'object') return value === condition
-  if ('in' in condition) return condition.in.includes(value)
-  // Strings compare by code points, as their UTF-8 does.
-  const order = (a: MetadataValue, b: MetadataValue) => (typeof a === 'string' ? Buffer.compare(Buffer.from(a), Buffer.from(String(b))) : Number(a) - Number(b))
-  return Object.entries(condition).every(([bound, limit]: [string, string | number]) => {
-    if (typeof value !== typeof limit) return false // a bound of another type than the value holds for nothing
-    const difference = order(value, limit)
-    return (bound.endsWith('e') && difference === 0) || (bound.startsWith('g') ? difference > 0 : difference < 0)
-  })
 }
