@@ -60,5 +60,5 @@ function checkFeed(input: ValueInfo, feed: Tensor, symbols: Map<string, { size: 
   // A host tensor need not come from `tensor()`, and native code must not read past its array.
   if (!isHostTensor(feed)) return
   const expected = byteLength(dtype, shape)
-  if (feed.values.byteLength !== expected) fail(`of shape [${shape.join(', ')}] takes ${expected} bytes, and its array has ${feed.values.byteLength}`, 'pass an array whose length is the product of the shape')
+  if (feed.values.byteLength !== expected) fail(`is a ${dtype} tensor of shape [${shape.join(', ')}], which takes ${expected} bytes, and its array has ${feed.values.byteLength}`, 'pass an array whose length is the product of the shape')
 }

@@ -5,6 +5,7 @@ import { DuplicatePluginError } from './errors/duplicate-plugin-error.js'
 import { InvalidInputError } from './errors/invalid-input-error.js'
 import { InvalidPluginError } from './errors/invalid-plugin-error.js'
 import { kindOf } from './kind-of.js'
+import { nearest } from './nearest.js'
 import type { Model } from './model.js'
 import type { Source } from './source.js'
 import type { Task } from './task.js'
@@ -26,24 +27,20 @@ const members: Record<Plugin['kind'], readonly string[]> = {
  * @throws InvalidPluginError
  */
 function checkPlugin(plugin: unknown, position: number): asserts plugin is Plugin {
-  const where = `The plugin at position ${position}`
+  const where = `plugins[${position}]`
   if (typeof plugin !== 'object' || plugin === null) {
     throw new InvalidPluginError({ plugin: where, problem: `is ${typeof plugin === 'function' ? 'a function' : kindOf(plugin)}`, remedy: 'Call the factory: plugins: [bert()], not [bert]' })
   }
   const { kind, name, version } = read(plugin, ['kind', 'name', 'version'], where) as Partial<Plugin>
   const required = kind !== undefined && Object.hasOwn(members, kind) ? members[kind] : undefined
   if (required === undefined || typeof name !== 'string' || name === '') {
-    throw new InvalidPluginError({
-      plugin: where,
-      problem: `has ${required === undefined ? `the unknown kind '${String(kind)}'` : 'no name'}`,
-      remedy: `Give it a name and one of the kinds ${Object.keys(members).join(', ')}`,
-    })
+    throw new InvalidPluginError({ plugin: where, problem: required !== undefined ? 'has no name' : kind === undefined ? 'has no kind' : `has the unknown kind '${String(kind)}'`, remedy: remedyOf(plugin, kind) })
   }
   const label = `The ${kind} '${name}'`
   if (version !== 'v1') {
     throw new InvalidPluginError({
       plugin: label,
-      problem: `keeps contract '${String(version)}', and this runtime reads 'v1'`,
+      problem: `${version === undefined ? 'names no version of the contract' : `keeps contract '${String(version)}'`}, and this runtime reads 'v1'`,
       remedy: 'Install versions of the plugin and of @tenon/core that belong together',
     })
   }
@@ -53,6 +50,15 @@ function checkPlugin(plugin: unknown, position: number): asserts plugin is Plugi
   if (missing.length > 0) {
     throw new InvalidPluginError({ plugin: label, problem: `lacks ${missing.map((member) => `${member}()`).join(', ')}`, remedy: `See the ${kind} contract in @tenon/core` })
   }
+}
+
+/** What is taken for a plugin most often, and is none. */
+function remedyOf(plugin: object, kind: unknown): string {
+  if (kind === 'store') return "Pass a store to the task that keeps passages in it: runtime.task('knowledge-base', { model, store })"
+  if ('then' in plugin) return 'Await the promise, and pass what it gives'
+  const kinds = Object.keys(members)
+  const close = typeof kind === 'string' ? nearest(kind, kinds) : undefined
+  return `${close === undefined ? '' : `Did you mean '${close}'? `}Give it a name and one of the kinds ${kinds.join(', ')}`
 }
 
 /** A getter may throw. */

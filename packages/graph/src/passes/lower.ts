@@ -3,7 +3,7 @@ import { contextOf, filled, inferCall } from '../call.js'
 import type { Value } from '../op.js'
 import { rewrite, type Visit } from '../rewrite.js'
 
-/** Decompositions of decompositions: those of @tenon/graph end after five, and one that comes back to itself would never. */
+/** Decompositions of decompositions: a few in @tenon/graph, and without end where one comes back to itself. */
 const MOST_ROUNDS = 32
 
 /**

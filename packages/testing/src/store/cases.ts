@@ -266,8 +266,9 @@ export const lastingStoreCases: readonly StoreCase[] = [
     name: 'refuses another embedding model, and bears the noise of the same one',
     async check(open) {
       await (await open()).close()
-      await assert.rejects(open({ dimensions: 4, sample: async () => unit([1, 2, 3, 4]) }), coded('TENON_EMBEDDER_MISMATCH'))
-      await assert.rejects(open({ dimensions, sample: async () => unit([8, 7, 6, 5, 4, 3, 2, 1]) }), coded('TENON_EMBEDDER_MISMATCH'))
+      const contract = 'a lasting store asks checkEmbedder from its first opening on, also while it is empty'
+      await assert.rejects(open({ dimensions: 4, sample: async () => unit([1, 2, 3, 4]) }), coded('TENON_EMBEDDER_MISMATCH'), contract)
+      await assert.rejects(open({ dimensions, sample: async () => unit([8, 7, 6, 5, 4, 3, 2, 1]) }), coded('TENON_EMBEDDER_MISMATCH'), contract)
       const again = await open({ dimensions, sample: async () => unit([1.01, 2, 3, 4.02, 5, 6, 7, 8]) })
       assert.deepEqual(again.size, { documents: 0, passages: 0 })
     },
