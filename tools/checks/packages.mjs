@@ -10,7 +10,9 @@ async function problemsOf(tarball) {
   const data = readFileSync(tarball)
   const bytes = data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength)
   const { messages, pkg } = await publint({ pack: { tarball: bytes }, level: 'warning' })
-  const problems = messages.map((message) => formatMessage(message, pkg))
+  // A template's package.json stands in the root of what is made from it.
+  const own = messages.filter(({ args }) => !args?.filePath?.startsWith('./templates/'))
+  const problems = own.map((message) => formatMessage(message, pkg))
   // Only "./package.json": a package of commands, which has no types to get wrong.
   if (Object.keys(pkg.exports).length > 1) {
     const analysis = await checkPackage(createPackageFromTarballData(new Uint8Array(bytes)))
