@@ -82,8 +82,17 @@ function coreOf(module: unknown, name: string): TensorFlow {
   throw new Unavailable(`what was loaded as ${name} is not TensorFlow.js`, 'let load() return the package, or a promise of it')
 }
 
+/** Backends that are being started, by their engine: it has one current backend, and takes it from whoever starts another meanwhile. */
+const starting = new WeakMap<Engine, Promise<unknown>>()
+
+function start(engine: Engine, backend: string, from: string): Promise<TensorFlowBackend> {
+  const started = (starting.get(engine) ?? Promise.resolve()).then(() => startNow(engine, backend, from))
+  starting.set(engine, started.catch(() => undefined))
+  return started
+}
+
 /** The backend, started, with the program's own choice of backend left as it was. */
-async function start(engine: Engine, backend: string, from: string): Promise<TensorFlowBackend> {
+async function startNow(engine: Engine, backend: string, from: string): Promise<TensorFlowBackend> {
   if (engine.registryFactory[backend] === undefined) throw new Unavailable(`${from} registered no backend '${backend}' with the TensorFlow.js it shares a process with`, 'install versions of @tensorflow packages that belong together')
   const before = engine.backendName
   try {
