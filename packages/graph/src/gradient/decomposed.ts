@@ -3,7 +3,7 @@ import { contextOf, filled } from '../call.js'
 import type { OpDefinition } from '../op.js'
 import { rewrite } from '../rewrite.js'
 
-/** Replaces nodes by their decompositions, and those of them again, as long as `picks` takes one that has any. What has none stays. */
+/** Replaces nodes by their decompositions, and those of them again, as long as `picks` takes one. What has no decomposition stays. */
 export function decomposed(graph: Graph, picks: (graph: Graph) => (node: Node, definition: OpDefinition) => boolean): Graph {
   for (let current = graph; ; ) {
     const picked = picks(current)

@@ -1,13 +1,11 @@
-import { scalar } from '../literals.js'
+import { integers, scalar } from '../literals.js'
 import type { Value } from '../op.js'
 import { Mul } from '../ops/elementwise.js'
 import { Gemm, MatMul } from '../ops/linalg.js'
-import { Flatten } from '../ops/movement.js'
+import { Flatten, Unsqueeze } from '../ops/movement.js'
 import { rule, type NamedRule } from './rule.js'
 import { inShapeOf } from './sizes.js'
 import { swapped } from './transposed.js'
-import { integers } from '../literals.js'
-import { Unsqueeze } from '../ops/movement.js'
 import { unbroadcast } from './unbroadcast.js'
 
 /** All dimensions but the last as one. */

@@ -37,6 +37,20 @@ function rootMeanSquare(x: Value, scale: Value, axis: number, epsilon: number, o
 /** Of a mean's inverse root, s, with elements u = s · x: −s² · u / count. */
 const ofInverseRoot = (d: Value, [unit, inverse]: Parts, count: Value): Value => Neg(Mul(unit, Div(Mul(d, Mul(inverse, inverse)), count)))
 
+/** By x, where u = (x − what is taken off it) · inverse: of u · scale, and of the inverse, which is an output too. */
+function ofInput(x: Value, scale: Value, axes: readonly number[], parts: Parts, d: Value | undefined, ofInverse: Value | undefined, centre: (g: Value) => Value): Value[] {
+  const [unit, inverse] = parts
+  const terms: Value[] = []
+  if (d !== undefined) {
+    const g = Mul(d, scale)
+    terms.push(Mul(Sub(centre(g), Mul(unit, ReduceMean(Mul(g, unit), integers(x, axes)))), inverse))
+  }
+  if (ofInverse !== undefined) terms.push(ofInverseRoot(ofInverse, parts, countOf(x, axes)))
+  return terms
+}
+
+const total = (terms: readonly Value[]): Value => terms.reduce((a, b) => Add(a, b))
+
 export const normalization: readonly NamedRule[] = [
   rule(Softmax, ({ attributes: { axis }, y, d }) => [() => {
     const weighed = Mul(d, y)
@@ -49,15 +63,8 @@ export const normalization: readonly NamedRule[] = [
     const parts = once(() => normalized(x, scale, axis, epsilon, over))
     return [
       () => {
-        const [unit, inverse] = parts()
-        const terms: Value[] = []
-        if (d !== undefined) {
-          const g = Mul(d, scale)
-          terms.push(Mul(Sub(Sub(g, ReduceMean(g, over)), Mul(unit, ReduceMean(Mul(g, unit), over))), inverse))
-        }
-        if (ofMean !== undefined) terms.push(Expand(Div(ofMean, countOf(x, axes)), shapeOf(x)))
-        if (ofInverse !== undefined) terms.push(ofInverseRoot(ofInverse, parts(), countOf(x, axes)))
-        return terms.reduce((a, b) => Add(a, b))
+        const terms = ofInput(x, scale, axes, parts(), d, ofInverse, (g) => Sub(g, ReduceMean(g, over)))
+        return total(ofMean === undefined ? terms : [...terms, Expand(Div(ofMean, countOf(x, axes)), shapeOf(x))])
       },
       d && (() => unbroadcast(Mul(d, parts()[0]), scale)),
       d && bias && (() => unbroadcast(d, bias)),
@@ -68,16 +75,7 @@ export const normalization: readonly NamedRule[] = [
     const over = integers(x, axes)
     const parts = once(() => rootMeanSquare(x, scale, axis, epsilon, over))
     return [
-      () => {
-        const [unit, inverse] = parts()
-        const terms: Value[] = []
-        if (d !== undefined) {
-          const g = Mul(d, scale)
-          terms.push(Mul(Sub(g, Mul(unit, ReduceMean(Mul(g, unit), over))), inverse))
-        }
-        if (ofInverse !== undefined) terms.push(ofInverseRoot(ofInverse, parts(), countOf(x, axes)))
-        return terms.reduce((a, b) => Add(a, b))
-      },
+      () => total(ofInput(x, scale, axes, parts(), d, ofInverse, (g) => g)),
       d && (() => unbroadcast(Mul(d, parts()[0]), scale)),
     ]
   }),

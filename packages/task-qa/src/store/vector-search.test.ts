@@ -1,11 +1,13 @@
+import { random } from '@tenon/testing'
 import { describe, expect, it } from 'vitest'
-import { random, unit } from '../testing/random.js'
-import { dotAt } from '../search/vectors.js'
+import { dotAt, normalise } from '../search/vectors.js'
 import { partsOf, toBlock } from './block.js'
 import { QuantisedVectors, quantisedQuery } from './quantised-vectors.js'
 import { createScan } from './scan-kernel.js'
 import { stateOf, type State } from './state.js'
 import { vectorSearch } from './vector-search.js'
+
+const unit = (values: readonly number[]): Float32Array => normalise(Float32Array.from(values))
 
 /** A state whose blocks hold these vectors, one document each. */
 async function stateWith(blocks: readonly (readonly Float32Array[])[]): Promise<State> {

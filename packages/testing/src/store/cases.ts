@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { TenonError, type Collection, type EmbedderIdentity, type Filter, type NewDocument } from '@tenon/core'
-import { random, randomDocuments, StoreReference, unit } from './reference.js'
+import { random } from '../random.js'
+import { randomDocuments, StoreReference, unit } from './reference.js'
 
 /** One thing that a store must do. */
 interface StoreCase {

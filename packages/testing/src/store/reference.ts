@@ -1,16 +1,5 @@
 import { bm25, type Candidate, type Change, type Condition, type Filter, type Metadata, type NewDocument, type NewPassage, type Query } from '@tenon/core'
 
-/** Seeded random numbers from 0 to 1 (mulberry32). */
-export function random(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
 export function unit(values: readonly number[]): Float32Array {
   const norm = Math.hypot(...values)
   return Float32Array.from(values, (value) => (norm === 0 ? 0 : value / norm))

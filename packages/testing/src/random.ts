@@ -1,4 +1,4 @@
-/** Seeded random numbers from 0 to 1 (mulberry32). */
+/** Seeded random numbers from 0 up to 1 (mulberry32): the same on every machine, for tests that draw what they test with. */
 export function random(seed: number): () => number {
   let state = seed >>> 0
   return () => {
@@ -7,9 +7,4 @@ export function random(seed: number): () => number {
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
   }
-}
-
-export function unit(values: readonly number[]): Float32Array {
-  const norm = Math.hypot(...values)
-  return Float32Array.from(values, (value) => (norm === 0 ? 0 : value / norm))
 }
