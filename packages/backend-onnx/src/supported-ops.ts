@@ -51,9 +51,21 @@ const supported = new Set([...standard, ...functions, ...microsoft.map((name) =>
 
 /**
  * Whether ONNX Runtime can run a node. The answer is by name: whether there is a kernel for its types shows when the
- * model is loaded, but for Mod, whose kernels for floats take the sign of the dividend only and say so when they run.
+ * model is loaded, but for Mod, whose kernels for floats take the sign of the dividend only and say so when they run, and for GroupQueryAttention, whose kernel is for some sizes of heads.
  */
 export function supportsNode(node: Node, inputs: readonly (ValueInfo | undefined)[] = []): boolean {
   if (node.op === 'Mod' && (node.attributes as { fmod?: number }).fmod !== 1 && inputs[0]?.dtype.includes('float') === true) return false
+  if (node.op === GROUP_QUERY_ATTENTION && !fitsKernel(node as Node<typeof GROUP_QUERY_ATTENTION>, inputs)) return false
   return supported.has(node.op)
+}
+
+const GROUP_QUERY_ATTENTION = 'com.microsoft::GroupQueryAttention'
+
+/** Its kernel refuses heads of a size that is no multiple of 8, or of 16 where it turns them by their positions. */
+function fitsKernel({ attributes, inputs: names }: Node<typeof GROUP_QUERY_ATTENTION>, [query]: readonly (ValueInfo | undefined)[]): boolean {
+  const { num_heads: heads, kv_num_heads: kvHeads, do_rotary: rotary } = attributes
+  const hidden = query?.shape.at(-1)
+  if (typeof hidden !== 'number') return true
+  const size = hidden / (names[1] ? heads : heads + 2 * kvHeads)
+  return size % (rotary ? 16 : 8) === 0
 }

@@ -359,13 +359,13 @@ describe('the options', () => {
     const graph = graphOf(['rows', 64], linear(weight([64, 64])))
     const compressor = dynamicInt8({ smallest: 10_000 })
     expect(compressor).toMatchObject({ kind: 'compressor', version: 'v1', name: 'dynamic-int8' })
-    expect(compressor.pass({}).apply(graph)).toBe(graph)
-    expect(compressor.pass({ smallest: 1 }).apply(graph)).not.toBe(graph)
+    expect(compressor.pass({}, 'model').apply(graph)).toBe(graph)
+    expect(compressor.pass({ smallest: 1 }, 'model').apply(graph)).not.toBe(graph)
   })
 
   it('are refused where they are unknown, with what was meant, and when the plugin is made', () => {
     const misspelled = { outlierguard: true } as DynamicInt8Options
-    for (const make of [() => quantizeDynamically(misspelled), () => dynamicInt8(misspelled), () => dynamicInt8().pass(misspelled)]) {
+    for (const make of [() => quantizeDynamically(misspelled), () => dynamicInt8(misspelled), () => dynamicInt8().pass(misspelled, 'model')]) {
       expect(make).toThrow(InvalidOptionError)
       expect(make).toThrow("Did you mean 'outlierGuard'?")
     }

@@ -7,6 +7,7 @@ const expected = {
   compile: { inputs: 'object', outputs: 'object', run: 'function', place: 'function', [Symbol.asyncDispose]: 'function' },
   pass: { name: 'string', apply: 'function' },
   build: {},
+  prepare: {},
 } as const
 
 /**

@@ -1,10 +1,12 @@
 import { AUTO } from './auto.js'
 import type { Backend } from './backend.js'
-import type { Compressor } from './compressor.js'
+import { checkResult } from './check-plugin-result.js'
+import type { Compressor, PrepareContext } from './compressor.js'
 import { checkOptions, InvalidOptionError } from './errors/invalid-option-error.js'
 import { NoSuchBackendError } from './errors/no-such-backend-error.js'
 import { NoSuchCompressorError } from './errors/no-such-compressor-error.js'
 import { keyOf } from './identity.js'
+import type { Graphs } from './model.js'
 import type { Pass } from './pass.js'
 
 /** A plugin, and the user's options for it. */
@@ -14,8 +16,9 @@ export interface Chosen<T> {
 }
 
 /** A compressor that was chosen, ready to be applied. */
-export interface ChosenPass {
-  readonly pass: Pass
+export interface ChosenCompressor {
+  readonly pass: (role: string) => Pass
+  readonly prepare?: (graphs: Graphs, context: PrepareContext) => Promise<Graphs>
   /** Equal for equal choices. */
   readonly key: string
 }
@@ -85,9 +88,14 @@ function chooseOne(plugins: readonly Backend[], choice: unknown): Chosen<Backend
  * Reads a choice of compressor.
  * @throws NoSuchCompressorError, and what the compressor says to its options.
  */
-export function chooseCompressor(plugins: readonly Compressor[], choice: unknown): ChosenPass {
+export function chooseCompressor(plugins: readonly Compressor[], choice: unknown): ChosenCompressor {
   const { plugin, options } = choose(plugins, choice, NoSuchCompressorError)
-  return { pass: plugin.pass(options as never), key: `${plugin.name} ${keyOf(options)}` }
+  plugin.pass(options as never, 'model') // options that it does not take are told before anything is opened
+  return {
+    pass: (role) => plugin.pass(options as never, role),
+    ...(plugin.prepare && { prepare: async (graphs, context) => checkResult(plugin, 'prepare', await plugin.prepare!(graphs, options as never, context)) }),
+    key: `${plugin.name} ${keyOf(options)}`,
+  }
 }
 
 const nameOf = (choice: unknown): unknown => (typeof choice === 'object' && choice !== null ? (choice as { name?: unknown }).name : choice)

@@ -9,6 +9,22 @@ export interface FileRange {
 }
 
 /**
+ * A matrix in a few bits: each number is exactly `(code − zero) · scale`, in blocks along the last axis. Laid out as
+ * ONNX Runtime's MatMulNBits and GatherBlockQuantized read it.
+ */
+export interface BlockQuantization {
+  readonly bits: 4 | 8
+  /** Numbers that share a scale: a power of two, 16 or more. */
+  readonly blockSize: number
+  /** [rows, blocks of a row, blockSize * bits / 8], the low nibble first; a row's last block is padded. */
+  readonly codes: Constant<'uint8'>
+  /** [rows, blocks of a row] */
+  readonly scales: Constant<'float32'>
+  /** [rows, bytes of a row's zeros], packed as the codes. Default: 2 ** (bits - 1) everywhere. */
+  readonly zeroPoints?: Constant<'uint8'>
+}
+
+/**
  * A weight, or any other fixed tensor of a graph. Its bytes (little-endian, row-major) are fetched only when
  * somebody asks, so that a graph over a 2 GB checkpoint is a few kilobytes.
  */
@@ -20,6 +36,8 @@ export interface Constant<D extends NumericType = NumericType> {
   readonly file?: FileRange
   /** Present when the bytes are at hand; what constant folding works on. */
   readonly inline?: Uint8Array
+  /** The same weight as it is stored, or is to be run, in a few bits. A requantised one differs from `bytes` by its rounding. */
+  readonly blocks?: BlockQuantization
   /** Fetches or computes the bytes. Not cached: whoever calls twice pays twice. */
   bytes(): Promise<Uint8Array>
 }

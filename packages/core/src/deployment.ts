@@ -1,4 +1,4 @@
-import { chooseBackend, chooseCompressor, type BackendChoice, type ChosenPass } from './choose.js'
+import { chooseBackend, chooseCompressor, type BackendChoice, type ChosenCompressor } from './choose.js'
 import { InvalidDeploymentError } from './errors/invalid-deployment-error.js'
 import { InvalidOptionError } from './errors/invalid-option-error.js'
 import { TenonError } from './errors/tenon-error.js'
@@ -9,7 +9,7 @@ import type { PluginTable } from './plugin.js'
 export interface Choices {
   readonly model?: string | URL | undefined
   readonly backend?: BackendChoice | undefined
-  readonly compress?: ChosenPass | undefined
+  readonly compress?: ChosenCompressor | undefined
 }
 
 export interface Role extends Choices {

@@ -91,6 +91,8 @@ export interface BuildRequest<P extends Plugins> {
   /** `'base'`, `'masked-lm'`, `'question-answering'`, … */
   readonly head: string
   readonly compress?: CompressorChoice<OfKind<P, 'compressor'>>
+  /** Aborts what a compressor computes. */
+  readonly signal?: AbortSignal
 }
 
 /** What the runtime adds to every runner. */

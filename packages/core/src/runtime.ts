@@ -1,8 +1,8 @@
 import { checkResult } from './check-plugin-result.js'
-import { anyBackend, chooseBackend, chooseCompressor, type BackendChoice, type ChosenPass } from './choose.js'
+import { anyBackend, chooseBackend, chooseCompressor, type BackendChoice, type ChosenCompressor } from './choose.js'
 import { Compiler } from './compiler.js'
 import { checkDeployment, type CheckedDeployment, type Choices, type Role } from './deployment.js'
-import { throwIfAborted } from './errors/aborted-error.js'
+import { AbortedError, throwIfAborted } from './errors/aborted-error.js'
 import { DisposedError } from './errors/disposed-error.js'
 import { InvalidInputError } from './errors/invalid-input-error.js'
 import { checkOptions, InvalidOptionError } from './errors/invalid-option-error.js'
@@ -11,8 +11,11 @@ import { ModelNotFoundError } from './errors/model-not-found-error.js'
 import { NoSuchFamilyError } from './errors/no-such-family-error.js'
 import { NoSuchTaskError } from './errors/no-such-task-error.js'
 import type { Emit, TenonEvent } from './events.js'
+import type { Graph } from './graph.js'
 import { keyOf } from './identity.js'
+import type { Graphs } from './model.js'
 import { nearest } from './nearest.js'
+import { orAborted } from './or-aborted.js'
 import { tabulate, type PluginTable } from './plugin.js'
 import type { BuildRequest, Deployment, Disposal, Plugins, RequestFor, RunnerFor, TaskName, Unique } from './runtime-types.js'
 import { Scope } from './scope.js'
@@ -124,7 +127,7 @@ export function createRuntime<const P extends Plugins, const R extends string = 
           const lease = await checkpoint(chosen.model, signal)
           const view = checkpointView(lease)
           scope.defer(() => view[Symbol.asyncDispose]())
-          const opened = await buildOnce(plugins, lease.value, head, chosen.compress)
+          const opened = await buildOnce(plugins, lease.value, head, chosen.compress, { emit, signal })
           maxLength = opened.maxLength
           return { ...opened, checkpoint: view }
         }),
@@ -178,9 +181,9 @@ export function createRuntime<const P extends Plugins, const R extends string = 
       return checkpointView(await checkpoint(model, request.signal))
     },
     build: async (opened, request) => {
-      checkOptions('runtime.build', request, ['head', 'compress'])
-      const { head, compress } = request
-      return build(plugins, opened, head, compress === undefined ? undefined : chooseCompressor(plugins.compressors, compress))
+      checkOptions('runtime.build', request, ['head', 'compress', 'signal'])
+      const { head, compress, signal } = request
+      return build(plugins, opened, head, compress === undefined ? undefined : chooseCompressor(plugins.compressors, compress), { emit, signal })
     },
     check: async () => {
       const choices = [deployment.default, ...deployment.roles.values()].flatMap(({ backend }) => (backend === undefined ? [] : [backend]))
@@ -238,27 +241,50 @@ async function openCheckpoint(plugins: PluginTable, reference: string, working: 
   throw new ModelNotFoundError({ reference, looked })
 }
 
-async function build(plugins: PluginTable, checkpoint: Checkpoint, head: string, compress: ChosenPass | undefined): Promise<OpenedModel> {
+async function build(plugins: PluginTable, checkpoint: Checkpoint, head: string, compress: ChosenCompressor | undefined, working: Working): Promise<OpenedModel> {
   const modelType = (checkpoint as Checkpoint | undefined)?.config?.model_type
   if (typeof modelType !== 'string') throw new InvalidInputError({ what: 'the checkpoint', problem: 'is none', remedy: 'pass what runtime.checkpoint gives' })
   const family = plugins.models.find((model) => model.name === modelType)
   if (family === undefined) throw new NoSuchFamilyError({ reference: checkpoint.reference, modelType, available: plugins.models.map((model) => model.name) })
   const built = await checkResult(family, 'build', await family.build(checkpoint, { head }))
-  const graphs = compress === undefined ? built : Object.fromEntries(Object.entries(built).map(([role, graph]) => [role, compress.pass.apply(graph)]))
+  const compressed = compress === undefined ? built : compressEach(built, compress)
+  const graphs = compress?.prepare === undefined ? compressed : await compress.prepare(compressed, { checkpoint, ...contextOf(working) })
   return { checkpoint, graphs, maxLength: family.maxLength?.(checkpoint) }
+}
+
+/** Roles that share a graph go on sharing one unless the compressor has different passes for them. */
+function compressEach(graphs: Graphs, { pass }: ChosenCompressor): Graphs {
+  const done = new Map<Graph, Map<string, Graph>>()
+  const compressed = Object.entries(graphs).map(([role, graph]): [string, Graph] => {
+    const { name, apply } = pass(role)
+    const ofGraph = done.get(graph) ?? new Map<string, Graph>()
+    done.set(graph, ofGraph)
+    const result = ofGraph.get(name) ?? apply(graph)
+    ofGraph.set(name, result)
+    return [role, result]
+  })
+  return Object.fromEntries(compressed)
 }
 
 /** What was built of a checkpoint that is open, by head and compressor: who builds it again gets the same graphs, over the same weights. */
 const built = new WeakMap<Checkpoint, Map<string, Promise<OpenedModel>>>()
 
-function buildOnce(plugins: PluginTable, checkpoint: Checkpoint, head: string, compress: ChosenPass | undefined): Promise<OpenedModel> {
+async function buildOnce(plugins: PluginTable, checkpoint: Checkpoint, head: string, compress: ChosenCompressor | undefined, working: Working): Promise<OpenedModel> {
   const of = built.get(checkpoint) ?? new Map<string, Promise<OpenedModel>>()
   built.set(checkpoint, of)
   const key = keyOf([head, compress?.key])
-  const building = of.get(key) ?? build(plugins, checkpoint, head, compress)
+  const known = of.get(key)
+  const building = known ?? build(plugins, checkpoint, head, compress, working)
   of.set(key, building)
-  building.catch(() => of.delete(key))
-  return building
+  building.catch(() => of.get(key) === building && of.delete(key))
+  try {
+    return await orAborted(building, working.signal)
+  } catch (error) {
+    throwIfAborted(working.signal)
+    // Whoever began it was aborted, and others still want it.
+    if (known !== undefined && AbortedError.isInstance(error)) return buildOnce(plugins, checkpoint, head, compress, working)
+    throw error
+  }
 }
 
 /** What the deployment says of a task. @throws InvalidInputError where a role was asked for that is none of the task's */

@@ -25,6 +25,12 @@ export interface Encoding {
 export interface EncodeOptions {
   /** Default true. */
   readonly addSpecialTokens?: boolean
+  /**
+   * What a control token's name in the text stands for: `'tokens'` for that token; `'text'` for its letters, as is safe for
+   * what somebody else wrote, such as a source file that holds `<|im_end|>`. Tokens that the tokenizer adds by itself are not
+   * concerned. Default `'tokens'`.
+   */
+  readonly specialTokens?: 'tokens' | 'text'
   /** Longest encoding, special tokens included. Default: no limit, whatever the tokenizer file says. */
   readonly maxLength?: number
   /** Tokens that consecutive windows share. Default 0. */

@@ -111,7 +111,7 @@ describe('verify, of a graph that updates inputs', () => {
   })
 
   it("goes by what an operator of the graph's own says of itself", () => {
-    const define = (inPlace: number[]) => defineOp('test::Blend', { since: 1, inputs: ['A', 'B'], inPlace, infer: ([a]) => a })
+    const define = (inputs: number[]) => defineOp('test::Blend', { since: 1, inputs: ['A', 'B'], inPlace: { 0: inputs }, infer: ([a]) => a })
     expect(complaint((builder, w, x) => builder.output('w.next', define([0])(w, x), w))).toBe('')
     expect(complaint((builder, w, x) => builder.output('w.next', define([1])(w, x), w))).toContain('test::Blend reads')
     expect(complaint((builder, w) => builder.output('w.next', define([0])(w, w), w))).toContain('test::Blend reads')

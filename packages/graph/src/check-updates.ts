@@ -27,8 +27,8 @@ export function checkUpdates(graph: Graph): void {
     return maker !== undefined && ops.get(maker.op)?.view === true && (maker.inputs[0] === of || isView(maker.inputs[0]!, of))
   }
   /** A view may show the elements in another order: what makes the update may read only the input itself, each element just before it is written. */
-  const inPlace = (maker: Node, input: string): boolean =>
-    maker.inputs.every((name, index) => (name === input ? ops.get(maker.op)?.inPlace?.includes(index) === true : !isView(name, input)))
+  const inPlace = (maker: Node, output: string, input: string): boolean =>
+    maker.inputs.every((name, index) => (name === input ? ops.get(maker.op)?.inPlace?.[maker.outputs.indexOf(output)]?.includes(index) === true : !isView(name, input)))
   const updated = new Set<string>()
   for (const [output, input] of graph.updates) {
     const [after, before] = [graph.outputs.find(({ name }) => name === output), graph.inputs.find(({ name }) => name === input)]
@@ -40,7 +40,7 @@ export function checkUpdates(graph: Graph): void {
     if (maker === undefined) return complain(`nothing makes '${output}', which updates '${input}'`, 'Leave it out of the updates')
     const earlier = ancestorsOf(maker, makers)
     for (const reader of readersOf(input)) {
-      if (reader === maker ? inPlace(maker, input) : earlier.has(reader)) continue
+      if (reader === maker ? inPlace(maker, output, input) : earlier.has(reader)) continue
       complain(
         reader === maker ? `${maker.op} reads '${input}' while it writes '${output}' over it` : `${reader.op} (which makes '${reader.outputs[0]}') may read '${input}' after '${output}' was written over it`,
         reader === maker ? `Make '${output}' in two steps` : `Let '${output}' depend on '${reader.outputs[0]}'`,

@@ -83,8 +83,8 @@ export interface OpDefinition<Op extends string = string, S extends readonly str
   readonly attributes: T
   /** Draws random numbers: two equal calls are not one. Default false. */
   readonly random?: boolean
-  /** Inputs in whose memory the first output may be made, where it has their shape: each of its elements is read from them just before it is written. */
-  readonly inPlace?: readonly number[]
+  /** By output, the inputs in whose memory it may be made where it has their shape: an element of theirs is read, if at all, before it is written. */
+  readonly inPlace?: Readonly<Record<number, readonly number[]>>
   /** Shows its first input otherwise, and computes nothing: runtimes melt it into the nodes that read it. Default false. */
   readonly view?: boolean
   /** Types and shapes of the outputs. @throws ShapeMismatchError, TypeMismatchError */

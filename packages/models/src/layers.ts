@@ -1,17 +1,28 @@
 import { integers, scalar, type Value } from '@tenon/graph'
-import { Add, Cast, Concat, CumSum, Equal, Gather, Gemm, LayerNormalization, Mul, MultiHeadAttention, Not, Reshape, Shape, Slice } from '@tenon/graph/ops'
+import { Add, Cast, Concat, CumSum, Equal, Gather, GatherBlockQuantized, Gemm, LayerNormalization, MatMulNBits, Mul, MultiHeadAttention, Not, Reshape, Shape, SimplifiedLayerNormalization, Slice } from '@tenon/graph/ops'
 import type { Texts } from './texts.js'
 import type { Weights } from './weights.js'
 
-/** [rows, in] → [rows, out], with the weight as PyTorch stores it, [out, in]. */
+/** [rows, in] → [rows, out], with the weight as PyTorch stores it, [out, in]; one that is stored in a few bits stays so. */
 export function linear(w: Weights, x: Value, size: number, { bias = true } = {}): Value {
-  const weight = w.get('weight', [size, x.shape.at(-1) as number])
-  return Gemm(x, weight, bias ? w.get('bias', [size]) : undefined, { transB: 1 })
+  const inner = x.shape.at(-1) as number
+  const added = bias ? w.get('bias', [size]) : undefined
+  const blocks = w.blocks('weight', [size, inner])
+  if (blocks === undefined) return Gemm(x, w.get('weight', [size, inner]), added, { transB: 1 })
+  const { codes, scales, zeroPoints, bits, blockSize } = blocks
+  return MatMulNBits(x, codes, scales, zeroPoints, undefined, added, { N: size, K: inner, bits, block_size: blockSize, accuracy_level: INT8_ACTIVATIONS })
 }
+
+/** MatMulNBits may round its input to 8 bits, block by block: 1.4 times as fast as with floats (ONNX Runtime 1.30 on AVX-512 with VNNI). */
+const INT8_ACTIVATIONS = 4
 
 /** One row of the table for each id. */
 export function embedding(w: Weights, ids: Value, rows: number, size: number): Value {
-  return Gather(w.get('weight', [rows, size]), ids)
+  const blocks = w.blocks('weight', [rows, size])
+  if (blocks === undefined) return Gather(w.get('weight', [rows, size]), ids)
+  const { codes, scales, zeroPoints, bits, blockSize } = blocks
+  const table = Reshape(codes, integers(codes, [rows, -1]))
+  return GatherBlockQuantized(table, ids, scales, zeroPoints, { bits, block_size: blockSize })
 }
 
 /** The row of each place in a text, from the first on: [sequence, size] */
@@ -33,6 +44,11 @@ export function positionsAfter(padding: number, ids: Value): Value {
 export function layerNorm(w: Weights, x: Value, epsilon: number, { bias = true } = {}): Value {
   const size = [x.shape.at(-1) as number]
   return LayerNormalization(x, w.get('weight', size), bias ? w.get('bias', size) : undefined, { epsilon })
+}
+
+/** x / √(mean of x²), scaled (Zhang and Sennrich 2019). */
+export function rmsNorm(w: Weights, x: Value, epsilon: number): Value {
+  return SimplifiedLayerNormalization(x, w.get('weight', [x.shape.at(-1) as number]), { epsilon })
 }
 
 /**

@@ -1,4 +1,4 @@
-import { bytesOf, InvalidFileError, lazyConstant, viewAs, WeightMismatchError, type Checkpoint, type Constant } from '@tenon/core'
+import { bytesOf, InvalidFileError, lazyConstant, viewAs, WeightMismatchError, type BlockQuantization, type Checkpoint, type Constant } from '@tenon/core'
 import type { GraphBuilder, Value } from '@tenon/graph'
 import { isFloat, widen } from './widen.js'
 
@@ -10,6 +10,13 @@ export const spelledUnder = (prefix: string): Spellings => (path) => {
   const bare = path.startsWith(`${prefix}.`) ? path.slice(prefix.length + 1) : path
   const legacy = (name: string) => name.replace(/\.weight$/, '.gamma').replace(/\.bias$/, '.beta')
   return [bare, legacy(path), legacy(bare)]
+}
+
+/** A matrix in a few bits, as values of the graph. */
+export interface Blocks extends Pick<BlockQuantization, 'bits' | 'blockSize'> {
+  readonly codes: Value // [rows, blocks, bytes of a block]
+  readonly scales: Value // [rows, blocks]
+  readonly zeroPoints: Value | undefined
 }
 
 /**
@@ -57,6 +64,25 @@ export class Weights {
     const value = known ?? this.builder.constant(this.#asFloat32(constant!, path), path)
     this.#known.set(path, value)
     return value
+  }
+
+  /**
+   * The parameter in a few bits, where the checkpoint has it so: its codes, scales and zero points.
+   * @throws WeightMismatchError when it is of another shape.
+   */
+  blocks(name: string, [rows, size]: readonly [number, number]): Blocks | undefined {
+    const { path } = this.at(name)
+    const constant = this.#find(path)
+    const blocks = constant?.blocks
+    if (constant === undefined || blocks === undefined) return undefined
+    if (constant.shape.length !== 2 || constant.shape[0] !== rows || constant.shape[1] !== size) throw new WeightMismatchError({ reference: this.checkpoint.reference, tensor: path, expected: [rows, size], actual: constant.shape })
+    const part = (name: string, each: Constant): Value => {
+      const value = this.#known.get(`${path}.${name}`) ?? this.builder.constant(each, `${path}.${name}`)
+      this.#known.set(`${path}.${name}`, value)
+      return value
+    }
+    const { bits, blockSize, codes, scales, zeroPoints } = blocks
+    return { bits, blockSize, codes: part('codes', codes), scales: part('scales', scales), zeroPoints: zeroPoints && part('zero_points', zeroPoints) }
   }
 
   #find(path: string): Constant | undefined {

@@ -12,7 +12,7 @@ const unary = <Name extends string>(op: Name, since: number, compute: (x: number
   defineOp(op, {
     since,
     inputs: ['X'],
-    inPlace: [0],
+    inPlace: { 0: [0] },
     infer: ([x]) => ({ dtype: x.dtype, shape: x.shape }),
     evaluate: ([x]) => map(x, compute),
     decompose: simpler && (([x]) => simpler(x)),
@@ -39,7 +39,7 @@ const arithmetic = <Name extends string>(op: Name, since: number, compute: (a: n
   defineOp(op, {
     since,
     inputs: ['A', 'B'],
-    inPlace: [0, 1],
+    inPlace: { 0: [0, 1] },
     infer: ([a, b]) => {
       sameType(op, a, b)
       const shape = broadcast(op, a.shape, b.shape)

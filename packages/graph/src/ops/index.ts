@@ -5,6 +5,7 @@ import * as convolution from './convolution.js'
 import * as einsum from './einsum.js'
 import * as elementwise from './elementwise.js'
 import * as embedding from './embedding.js'
+import * as groupedQueryAttention from './grouped-query-attention.js'
 import * as indexing from './indexing.js'
 import * as integerArithmetic from './integer-arithmetic.js'
 import * as linalg from './linalg.js'
@@ -20,14 +21,16 @@ export { MultiHeadAttention, RotaryEmbedding } from './attention.js'
 export { Conv } from './convolution.js'
 export { Einsum } from './einsum.js'
 export { Add, Sub, Mul, Div, Max, Min, Sum, Mean, Mod, Pow, Abs, Neg, Sqrt, Reciprocal, Exp, Log, Tanh, Sigmoid, Relu, Sin, Cos, Floor, Ceil, Round, Sign, IsNaN, IsInf, Erf, Equal, Greater, GreaterOrEqual, Less, LessOrEqual, And, Or, Xor, Not, Where, Clip, Cast, Gelu, QuickGelu } from './elementwise.js'
+export { GroupQueryAttention } from './grouped-query-attention.js'
 export { GatherND, NonZero, OneHot, Pad, ScatterElements, ScatterND, Size, TopK, Trilu } from './indexing.js'
 export { MatMul, Gemm } from './linalg.js'
 export { Identity, Shape, Reshape, Flatten, Transpose, Unsqueeze, Squeeze, Expand, ConstantOfShape, Range, Concat, Split, Slice, Gather, GatherElements, Tile } from './movement.js'
-export { Softmax, LogSoftmax, LayerNormalization, BatchNormalization, SimplifiedLayerNormalization, SkipLayerNormalization } from './normalization.js'
+export { Softmax, LogSoftmax, LayerNormalization, BatchNormalization, SimplifiedLayerNormalization, SkipLayerNormalization, SkipSimplifiedLayerNormalization } from './normalization.js'
 export { DequantizeLinear, QuantizeLinear, DynamicQuantizeLinear, MatMulInteger, DynamicQuantizeMatMul, MatMulIntegerToFloat } from './quantization.js'
 export { ReduceSum, ReduceMean, ReduceMax, ReduceMin, ReduceProd, ReduceL1, ReduceL2, ReduceSumSquare, ReduceLogSum, ReduceLogSumExp, ArgMax, ArgMin, CumSum } from './reduction.js'
+export { GatherBlockQuantized, MatMulNBits } from './weight-only.js'
 
-const families = { activation, attention, convolution, einsum, elementwise, embedding, indexing, integerArithmetic, linalg, movement, normalization, packedAttention, quantization, reduction, weightOnly }
+const families = { activation, attention, convolution, einsum, elementwise, embedding, groupedQueryAttention, indexing, integerArithmetic, linalg, movement, normalization, packedAttention, quantization, reduction, weightOnly }
 
 type Families = typeof families
 type StandardOp = { [F in keyof Families]: Families[F][keyof Families[F]] }[keyof Families]

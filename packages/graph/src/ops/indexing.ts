@@ -54,6 +54,7 @@ export const ScatterElements = defineOp('ScatterElements', {
   inputs: ['data', 'indices', 'updates'],
   outputs: ['output'],
   attributes: { axis: { type: 'int', default: 0 }, reduction: { type: 'string', default: 'none' } },
+  inPlace: { 0: [0] },
   infer: ([data, index, updates], { axis }) => {
     sameType('ScatterElements', data, updates)
     indices('ScatterElements', index)

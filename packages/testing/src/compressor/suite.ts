@@ -52,25 +52,25 @@ export function testCompressor(framework: TestFramework, { create, backend: crea
 
     it('is a plugin of the contract v1, whose passes have a name', async () => {
       keeps(compressor.kind === 'compressor' && compressor.version === 'v1', { contract: "a compressor has the kind 'compressor' and the version 'v1'", did: `it has the kind '${String(compressor.kind)}' and the version '${String(compressor.version)}'` })
-      const { name } = compressor.pass(cases[0]?.options ?? {})
+      const { name } = compressor.pass(cases[0]?.options ?? {}, 'model')
       keeps(typeof name === 'string' && name !== '', { contract: 'a pass has a name', did: `its name is '${String(name)}'` })
     })
 
     it('gives back the same object where there is nothing to do', async () => {
-      const after = compressor.pass(cases[0]?.options ?? {}).apply(doubling)
+      const after = compressor.pass(cases[0]?.options ?? {}, 'model').apply(doubling)
       keeps(after === doubling, { contract: 'a pass returns the same object when nothing changed', did: 'it returned another graph for one without weights' })
     })
 
     it('refuses options that it does not know', () =>
-      rejects(async () => compressor.pass({ ...cases[0]?.options, noSuchOption: 1 }), { code: 'TENON_INVALID_OPTION', naming: ["'noSuchOption'"], asked: "A pass with the option 'noSuchOption'", contract: 'an unknown option throws an InvalidOptionError' }))
+      rejects(async () => compressor.pass({ ...cases[0]?.options, noSuchOption: 1 }, 'model'), { code: 'TENON_INVALID_OPTION', naming: ["'noSuchOption'"], asked: "A pass with the option 'noSuchOption'", contract: 'an unknown option throws an InvalidOptionError' }))
 
     for (const { name, graph, feeds, options = {}, tolerance } of cases) {
       describe(name, () => {
-        const pass = compressor.pass(options)
+        const pass = compressor.pass(options, 'model')
 
         it('is left as it was, and gives the same each time', async () => {
           const before = describedGraph(verify(graph))
-          const [one, other] = [pass.apply(graph), compressor.pass(options).apply(graph)]
+          const [one, other] = [pass.apply(graph), compressor.pass(options, 'model').apply(graph)]
           keeps(one !== graph, { contract: 'the suite is given graphs in which there is something to do', did: `the graph of '${name}' came back as it was` })
           keeps(describedGraph(graph) === before, { contract: 'a pass is pure: graph in, graph out', did: 'it changed the graph that it was given' })
           keeps(describedGraph(one) === describedGraph(other), { contract: 'a pass is pure: the same graph gives the same', did: 'it gave two graphs for one', actual: describedGraph(other), expected: describedGraph(one) })

@@ -1,0 +1,137 @@
+import { inlineConstant, NoSuchHeadError, type Checkpoint, type Graph, type Model } from '@tenon/core'
+import { GraphBuilder, integers, scalar, type Value } from '@tenon/graph'
+import { Cast, Concat, Gather, GroupQueryAttention, ReduceMax, ReduceSum, Reshape, Shape, Squeeze, Sub } from '@tenon/graph/ops'
+import { fromRows, toRows } from './layers.js'
+import { readExported } from './read-exported.js'
+import { texts } from './texts.js'
+import { Weights, type Spellings } from './weights.js'
+
+/** The sizes that a cache of keys and values has. */
+export interface DecoderConfig {
+  readonly layers: number
+  readonly heads: number
+  readonly kvHeads: number
+  readonly headSize: number
+}
+
+/** What the graph of a decoder reads: whole texts, or those tokens that come next, with the keys and values of the ones before. */
+export interface Tokens {
+  /** [batch, sequence] */
+  readonly ids: Value
+  /** How many tokens each text has, these included, less one: int32 [batch]. */
+  readonly last: Value
+  /** The most tokens that a text has, these included: int32 scalar. */
+  readonly total: Value
+  /** Where keys and values of a layer are kept, [batch, kv heads, capacity, head size]; `undefined` where texts are whole. */
+  readonly past: readonly Cached[] | undefined
+  /** Keeps a layer's keys and values, the new among them, where they were. */
+  keep(layer: number, key: Value, value: Value): void
+  /** The states that get logits: [batch * sequence, hidden] → [batch * scored, hidden] */
+  scored(x: Value): Value
+}
+
+interface Cached {
+  readonly key: Value
+  readonly value: Value
+}
+
+/** A family of decoders: how its config is read, and the logits it gives. */
+export interface DecoderFamily<Name extends string, Config extends DecoderConfig> {
+  readonly name: Name
+  config(checkpoint: Checkpoint): Config
+  /** Scores of every word for what follows each token that `tokens` wants scored: [batch * scored, vocabulary] */
+  logits(weights: Weights, config: Config, tokens: Tokens): Value
+  readonly spellings?: Spellings
+  /** The most tokens that the positions allow, where they do limit it. */
+  maxLength?(config: Config): number | undefined
+}
+
+const HEAD = 'causal-lm'
+
+/**
+ * Makes the model plugin of a family of decoders, with the head `causal-lm`. Of its graphs,
+ * - `model` reads whole texts, `input_ids` and `attention_mask` (padded on the right), int64 [batch, sequence], and gives `logits`
+ *   [batch, sequence, vocabulary];
+ * - `decoder` reads the next tokens, `input_ids` int64 [batch, sequence], and updates `past_key_values.{layer}.key` and `.value`,
+ *   [batch, kv heads, capacity, head size], in place; `lengths`, int32 [batch], is how many tokens each text has after them, and
+ *   `logit_positions`, int64 [scored], which of them get `logits`, [batch, scored, vocabulary]. More than one token at a time takes
+ *   a batch of one;
+ * - `prefill` is `decoder` unless a compressor makes something else of it.
+ */
+export function defineDecoder<Name extends string, Config extends DecoderConfig>(family: DecoderFamily<Name, Config>): Model<Name> {
+  return {
+    kind: 'model',
+    version: 'v1',
+    name: family.name,
+    heads: [HEAD],
+    maxLength: (checkpoint) => family.maxLength?.(family.config(checkpoint)),
+    async build(checkpoint, { head }) {
+      if (head !== HEAD) throw new NoSuchHeadError({ family: family.name, head, available: [HEAD] })
+      if (checkpoint.constants.size === 0) return { model: await readExported(checkpoint, head, { [HEAD]: ['logits'] }) }
+      const decoder = emit(family, checkpoint, nextTokens)
+      return { model: emit(family, checkpoint, wholeTexts), decoder, prefill: decoder }
+    },
+  }
+}
+
+function emit<Config extends DecoderConfig>(family: DecoderFamily<string, Config>, checkpoint: Checkpoint, read: (builder: GraphBuilder, config: Config) => Tokens): Graph {
+  const builder = new GraphBuilder(family.name)
+  const config = family.config(checkpoint)
+  const tokens = read(builder, config)
+  const rows = family.logits(new Weights(builder, checkpoint, family.spellings), config, tokens)
+  builder.output('logits', Reshape(rows, Concat([Shape(tokens.ids, { end: 1 }), integers(rows, [-1, rows.shape.at(-1) as number])], { axis: 0 })))
+  return builder.build()
+}
+
+function wholeTexts(builder: GraphBuilder): Tokens {
+  const { ids, mask } = texts(builder)
+  const lengths = Cast(ReduceSum(mask, integers(mask, [1]), { keepdims: 0 }), { to: 'int32' })
+  const total = Cast(Squeeze(Shape(ids, { start: 1, end: 2 }), integers(ids, [0])), { to: 'int32' })
+  return { ids, last: Sub(lengths, scalar(lengths, 1)), total, past: undefined, keep: () => undefined, scored: (x) => x }
+}
+
+function nextTokens(builder: GraphBuilder, { layers, kvHeads, headSize }: DecoderConfig): Tokens {
+  const ids = builder.input('input_ids', 'int64', ['batch', 'sequence'])
+  const lengths = builder.input('lengths', 'int32', ['batch'])
+  const places = builder.input('logit_positions', 'int64', ['scored'])
+  const cache = (layer: number, part: string) => builder.input(`past_key_values.${layer}.${part}`, 'float32', ['batch', kvHeads, 'capacity', headSize])
+  const past = Array.from({ length: layers }, (_, layer): Cached => ({ key: cache(layer, 'key'), value: cache(layer, 'value') }))
+  return {
+    ids,
+    last: Sub(lengths, builder.constant(inlineConstant('int32', [], Int32Array.of(1)))),
+    total: ReduceMax(lengths, integers(lengths, [0]), { keepdims: 0 }),
+    past,
+    keep(layer, key, value) {
+      builder.output(`present.${layer}.key`, key, past[layer]!.key)
+      builder.output(`present.${layer}.value`, value, past[layer]!.value)
+    },
+    scored: (x) => toRows(Gather(fromRows(x, ids), places, { axis: 1 })),
+  }
+}
+
+/** How a layer attends. */
+export interface Attention {
+  readonly layer: number
+  readonly heads: number
+  readonly kvHeads: number
+  /** Angles by position, [positions, turned / 2] each, where positions turn queries and keys. */
+  readonly rotation?: { readonly cosines: Value; readonly sines: Value } | undefined
+  /** How many tokens a token sees, itself included. Default: all before it. */
+  readonly window?: number | undefined
+  /** What scores are multiplied by. Default: 1 / √size. */
+  readonly scale?: number | undefined
+}
+
+/**
+ * Causal attention over the tokens before, whose keys and values are kept: [batch * sequence, heads * size].
+ * query: the same; key and value: [batch * sequence, kv heads * size]
+ */
+export function attend(query: Value, key: Value, value: Value, { ids, last, total, past, keep }: Tokens, { layer, heads, kvHeads, rotation, window, scale = 0 }: Attention): Value {
+  const cached = past?.[layer]
+  const [queries, keys, values] = [query, key, value].map((rows) => fromRows(rows, ids))
+  const inputs = [queries, keys, values, cached?.key, cached?.value, last, total, rotation?.cosines, rotation?.sines]
+  const attributes = { num_heads: heads, kv_num_heads: kvHeads, do_rotary: rotation === undefined ? 0 : 1, local_window_size: window ?? -1, scale }
+  const [mixed, newKey, newValue] = query.builder.emit(GroupQueryAttention, inputs, attributes, 3) as [Value, Value, Value]
+  keep(layer, newKey, newValue)
+  return toRows(mixed)
+}
