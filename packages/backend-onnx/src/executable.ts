@@ -38,7 +38,7 @@ export class OnnxExecutable implements Executable {
     checkUpdatedFeeds(this.#graph, checked, (feed) => feed instanceof NativeTensor)
     const waiting = hostFeeds(checked)
     const ready = waiting instanceof Promise ? await waiting : waiting
-    checkUpdatedFeeds(this.#graph, ready) // what lives in native memory shows only now whose it is
+    if (waiting instanceof Promise) checkUpdatedFeeds(this.#graph, ready) // what lives in native memory shows only now whose it is
     const results = await this.#session.run(ready, signal)
     return Object.fromEntries(this.outputs.map(({ name }, index) => [name, results[index] as Tensor]))
   }

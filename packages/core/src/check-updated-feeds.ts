@@ -10,21 +10,31 @@ import { isHostTensor, type Tensor } from './tensor.js'
  * @throws InvalidInputError
  */
 export function checkUpdatedFeeds({ inputs, updates }: Pick<Graph, 'inputs' | 'updates'>, feeds: readonly Tensor[], isHere: (feed: Tensor) => boolean = () => false): void {
-  for (const name of updates?.values() ?? []) {
-    const updated = inputs.findIndex((input) => input.name === name)
-    const feed = feeds[updated]!
-    const fail = (problem: string, remedy: string): never => {
-      throw new InvalidInputError({ what: `the feed '${name}'`, problem: `is updated by the run, and ${problem}`, remedy })
+  if (updates === undefined) return
+  const fail = (updated: number, problem: string, remedy: string): never => {
+    throw new InvalidInputError({ what: `the feed '${inputs[updated]!.name}'`, problem: `is updated by the run, and ${problem}`, remedy })
+  }
+  const places = new Set(updates.values())
+  const isUpdated = (index: number) => places.has(inputs[index]!.name)
+  const sharing = new Map<unknown, number[]>() // those that may share memory: views of one buffer, or one tensor of a device
+  for (const [index, feed] of feeds.entries()) {
+    if (isUpdated(index) && !isHostTensor(feed) && !isHere(feed)) fail(index, 'lives on another device', 'feed what place() of this executable gives')
+    const memory = isHostTensor(feed) ? feed.values.buffer : feed
+    const others = sharing.get(memory)
+    if (others === undefined) sharing.set(memory, [index])
+    else {
+      for (const other of others) {
+        if (!(isUpdated(index) || isUpdated(other)) || !overlap(feed, feeds[other]!)) continue
+        const [updated, also] = isUpdated(other) ? [other, index] : [index, other]
+        fail(updated, `is fed as '${inputs[also]!.name}' too`, 'feed tensors with memory of their own')
+      }
+      others.push(index)
     }
-    if (!isHostTensor(feed) && !isHere(feed)) fail('lives on another device', 'feed what place() of this executable gives')
-    const other = feeds.findIndex((each, index) => index !== updated && shareMemory(each, feed))
-    if (other >= 0) fail(`is fed as '${inputs[other]!.name}' too`, 'feed tensors with memory of their own')
   }
 }
 
-function shareMemory(one: Tensor, other: Tensor): boolean {
-  if (one === other) return true
-  if (!isHostTensor(one) || !isHostTensor(other)) return false
+function overlap(one: Tensor, other: Tensor): boolean {
+  if (!isHostTensor(one) || !isHostTensor(other)) return one === other
   const [a, b] = [one.values, other.values]
-  return a.buffer === b.buffer && a.byteOffset < b.byteOffset + b.byteLength && b.byteOffset < a.byteOffset + a.byteLength
+  return a.byteOffset < b.byteOffset + b.byteLength && b.byteOffset < a.byteOffset + a.byteLength
 }

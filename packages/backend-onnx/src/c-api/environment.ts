@@ -1,6 +1,7 @@
 import { Gate } from '../gate.js'
 import type { ThreadSettings } from '../threads.js'
 import { out, type OrtLibrary, type Pointer } from './api.js'
+import { FeedValues } from './feed-values.js'
 
 /** Only fatal errors are logged: the library prints to stderr, and what failed comes back as a status anyway. */
 const logFatal = 4
@@ -27,6 +28,7 @@ export class Environment {
   readonly settings: ThreadSettings
   readonly handle: Pointer
   readonly memoryInfo: Pointer
+  readonly feeds: FeedValues
   /** Bounds the native calls under way: each holds a thread of libuv's pool, which files and name look-ups need too. */
   readonly gate: Gate
   /**
@@ -51,6 +53,7 @@ export class Environment {
       api.ReleaseThreadingOptions(threading)
     }
     this.memoryInfo = out((place) => api.CreateCpuMemoryInfo(deviceAllocator, defaultMemory, place))
+    this.feeds = new FeedValues(library, this.memoryInfo)
     const pool = Number(process.env['UV_THREADPOOL_SIZE']) || libuvThreads
     this.gate = new Gate(Math.max(1, Math.min(settings.threads, pool - 1)))
   }

@@ -1,17 +1,13 @@
-import { AbortedError, bytesOf, elementCount, throwIfAborted, type HostTensor, type Tensor, type TypedArray } from '@tenon/core'
+import { AbortedError, throwIfAborted, type HostTensor, type Tensor } from '@tenon/core'
 
 import type { Session, SessionSettings } from '../binding.js'
 import type { PreparedModel } from '../weights/prepare-model.js'
 import { out, type Pointer } from './api.js'
 import { cStrings, type CStrings } from './c-strings.js'
-import { elementTypes } from './element-types.js'
 import type { Environment } from './environment.js'
 import { wrapValue } from './native-tensor.js'
 import { backendError } from './ort-error.js'
 import { createSessionOptions } from './session-options.js'
-
-/** An array without elements has no address; the library asks for one all the same. */
-const nothing = new Uint8Array(8)
 
 export class NativeSession implements Session {
   static async open(environment: Environment, model: PreparedModel, settings: SessionSettings, signal?: AbortSignal): Promise<NativeSession> {
@@ -50,6 +46,7 @@ export class NativeSession implements Session {
   readonly #inputs: CStrings
   readonly #outputs: CStrings
   readonly #updates: SessionSettings['updates']
+  readonly #updated: ReadonlySet<number | undefined>
 
   private constructor(environment: Environment, session: Pointer, { inputs, outputs, updates }: SessionSettings) {
     this.#environment = environment
@@ -57,6 +54,7 @@ export class NativeSession implements Session {
     this.#inputs = cStrings(environment.library.koffi, inputs)
     this.#outputs = cStrings(environment.library.koffi, outputs)
     this.#updates = updates
+    this.#updated = new Set(updates)
   }
 
   run(feeds: readonly HostTensor[], signal?: AbortSignal): Promise<Tensor[]> {
@@ -68,16 +66,20 @@ export class NativeSession implements Session {
     const { api } = this.#environment.library
     const options = out((place) => api.CreateRunOptions(place))
     const terminate = () => api.RunOptionsSetTerminate(options)
-    const values: Pointer[] = []
+    const values: Pointer[] = [] // released after the run
     const handles = new BigUint64Array(feeds.length)
     // Null handles: ONNX Runtime allocates the outputs, from an arena whose pages are warm. Buffers made here for each
     // run cost 5 to 8 times as much at 64 MB, all of it page faults (docs/decisions/0003). An update goes into its feed.
     const results = new BigUint64Array(this.#outputs.addresses.length)
     signal?.addEventListener('abort', terminate)
     try {
-      for (const feed of feeds) values.push(this.#wrapFeed(feed))
-      handles.set(values)
-      for (const [output, input] of this.#updates.entries()) if (input !== undefined) results[output] = values[input]!
+      for (const [index, feed] of feeds.entries()) {
+        const isUpdated = this.#updated.has(index)
+        const value = isUpdated ? this.#environment.feeds.keep(feed) : this.#environment.feeds.wrap(feed)
+        if (!isUpdated) values.push(value)
+        handles[index] = value
+      }
+      for (const [output, input] of this.#updates.entries()) if (input !== undefined) results[output] = handles[input]!
       const { addresses } = this.#inputs
       await api.Run.async(this.#session, options, addresses, handles, handles.length, this.#outputs.addresses, results.length, results)
       return Array.from(results).filter((_, output) => this.#updates[output] === undefined).map((value) => wrapValue(this.#environment.library, value))
@@ -90,26 +92,6 @@ export class NativeSession implements Session {
       api.ReleaseRunOptions(options)
       keepAlive(feeds, handles)
     }
-  }
-
-  /** An OrtValue over the feed's own memory: nothing is copied. */
-  #wrapFeed({ dtype, shape, values }: HostTensor): Pointer {
-    const { api } = this.#environment.library
-    const empty = elementCount(shape) === 0
-    // bytesOf asks for the buffer, which moves small arrays out of the JavaScript heap for good.
-    const bytes = empty ? nothing : bytesOf(values as TypedArray)
-    const sizes = BigInt64Array.from(shape, BigInt)
-    return out((place) =>
-      api.CreateTensorWithDataAsOrtValue(
-        this.#environment.memoryInfo,
-        bytes,
-        empty ? 0 : bytes.byteLength,
-        sizes,
-        sizes.length,
-        elementTypes[dtype],
-        place,
-      ),
-    )
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,6 @@
 export { foldConstants } from './fold-constants.js'
+export { fuseSkipNorm } from './fuse-skip-norm.js'
 export { lower } from './lower.js'
+export { mergeProducts } from './merge-products.js'
 export { removeDeadCode } from './remove-dead-code.js'
 export { shareCommonSubexpressions } from './share-common-subexpressions.js'
