@@ -71,6 +71,19 @@ describe('merging products', () => {
     expect(mergeProducts().apply(plain)).toBe(plain)
   })
 
+  it('leaves weights in their file where they lie behind one another', () => {
+    const graph = graphOf((x) => [product(x, 4), product(x, 6)])
+    let offset = 64
+    const inFile = new Map(Array.from(graph.constants, ([name, constant]) => {
+      const placed = { ...constant, file: { path: '/weights', offset } }
+      if (constant.dtype === 'uint8') offset += constant.byteLength
+      return [name, placed]
+    }))
+    const merged = mergeProducts().apply({ ...graph, constants: inFile })
+    const files = Array.from(merged.constants.values(), ({ dtype, file }) => [dtype, file?.offset])
+    expect(files).toEqual(expect.arrayContaining([['uint8', 64], ['float32', undefined]]))
+  })
+
   it('merges what is read between the products, and outputs of the graph', async () => {
     const graph = graphOf((x) => {
       const first = product(x, 6)

@@ -66,11 +66,11 @@ function merge(group: readonly Product[], graph: Graph, constants: Map<string, C
 
 const frozen = ({ op, inputs, outputs, attributes }: Node): Node => Object.freeze({ op, inputs: Object.freeze(inputs), outputs: Object.freeze(outputs), attributes: Object.freeze(attributes) })
 
-/** Rows behind rows. */
+/** Rows behind rows. What lies behind one another in a file already is left there. */
 function stack(parts: readonly Constant[]): Constant {
   const [first] = parts as [Constant]
   const shape = [parts.reduce((sum, part) => sum + part.shape[0]!, 0), ...first.shape.slice(1)]
-  return lazyConstant(first.dtype, shape, async () => {
+  const whole = lazyConstant(first.dtype, shape, async () => {
     const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0))
     let end = 0
     for (const part of parts) {
@@ -79,4 +79,9 @@ function stack(parts: readonly Constant[]): Constant {
     }
     return bytes
   })
+  const isAdjacent = parts.every((part, index) => index === 0 || follows(part, parts[index - 1]!))
+  return first.file !== undefined && isAdjacent ? { ...whole, file: first.file } : whole
 }
+
+const follows = ({ file }: Constant, { file: before, byteLength }: Constant): boolean =>
+  file !== undefined && before !== undefined && file.path === before.path && file.offset === before.offset + byteLength
