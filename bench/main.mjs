@@ -7,6 +7,7 @@ const parts = {
   tokenization: { about: 'megabytes a second beside both official tokenizers', load: () => import('./tokenization/tokenization.mjs') },
   export: { about: 'writing a checkpoint as ONNX beside optimum, where TENON_PYTHON has it', load: () => import('./export/export.mjs') },
   backends: { about: 'the same graphs on each backend, what its interpreter adds, and a gradient step', load: () => import('./backends/backends.mjs') },
+  decoder: { about: 'tokens a second beside llama.cpp and @huggingface/transformers, on weights of the same shape', load: () => import('./decoder/decoder.mjs') },
   retrieval: { about: 'the nearest of 100,000 vectors beside Orama and a plain scan', load: () => import('./retrieval/retrieval.mjs') },
 }
 

@@ -8,13 +8,16 @@ const root = new URL('..', import.meta.url)
 const captions = {
   core: 'contracts, createRuntime, errors; no dependency',
   graph: 'ONNX semantics: ops, passes, .onnx',
-  checkpoint: 'folders, hub, safetensors, tokenizer',
+  checkpoint: 'folders, hub, safetensors, GGUF',
+  generation: 'cache, sampling, streams',
   models: 'one readable file per family; export',
   compress: 'passes: graph in, smaller graph out',
   train: 'losses, AdamW: a step is one graph',
   'backend-onnx': 'graphs on ONNX Runtime',
   'backend-tfjs-gpu': 'graphs on TensorFlow.js kernels',
   'task-embedding': 'texts to vectors',
+  'task-codegen': 'code that goes on',
+  'task-text-generation': 'chat, and text that goes on',
   'task-qa': 'answers from documents',
   'task-classify': 'labels of texts',
   'task-ner': 'entities in texts',
@@ -24,7 +27,7 @@ const captions = {
   'model-all-minilm-l6-v2': 'a model, with no network',
   testing: 'suites for plugins',
   'create-tenon-plugin': 'a plugin of your own',
-  cli: 'tenon ask · embed · export · inspect · doctor',
+  cli: 'tenon complete · chat · ask · embed · …',
 }
 
 const WIDTH = 1000
