@@ -6,20 +6,22 @@ import { fileURLToPath } from 'node:url'
 import type { Backend, Executable, Graph, HostTensor } from '@tenon/core'
 import { onnx } from '@tenon/backend-onnx'
 import { openFolder } from '@tenon/checkpoint'
-import { encoders } from '@tenon/models'
+import { decoders, encoders } from '@tenon/models'
 import { copyCheckpoint, modelCases, type ModelFixture, type WrittenTensor } from '@tenon/testing'
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
 import { tfjs } from './index.js'
 import { load, testedDevices } from './testing/devices.js'
 
 const root = fileURLToPath(new URL('../../models/fixtures/', import.meta.url))
-const families = encoders()
+const families = [...encoders(), ...decoders()]
 
 /** How far float32 results may be from PyTorch's; that of @tenon/models. */
 const tolerance = 1e-4
 
 /** The head that a class of transformers has. */
 const heads: Readonly<Record<string, string>> = {
+  LMHeadModel: 'causal-lm',
+  ForCausalLM: 'causal-lm',
   Model: 'base',
   ForMaskedLM: 'masked-lm',
   ForMultipleChoice: 'multiple-choice',

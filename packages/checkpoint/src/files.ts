@@ -1,9 +1,10 @@
-import { stat } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { checkOptions, InvalidFileError, type Source } from '@tenon/core'
 import { openFolder } from './folder.js'
+import { isGguf } from './gguf/gguf-names.js'
 import { isRecord, parseJson } from './json.js'
 import type { NativeTokenizers } from './native-tokenizers.js'
 import { readText } from './read-text.js'
@@ -12,7 +13,7 @@ import { checkVariant, type Variant } from './variants.js'
 export interface FilesOptions {
   /** Folder or `file:` URL from which npm packages are resolved. Default: the working directory, then this package. */
   readonly from?: string | URL
-  /** Which exported graph stands for the model, even where there are weights. Default: the weights, else the most exact graph. */
+  /** Which exported graph or GGUF file stands for the model, even where there are weights. Default: the weights, else the most exact graph. */
   readonly variant?: Variant
   /** The `tokenizers` package, to use another build of it. */
   readonly tokenizers?: NativeTokenizers
@@ -22,8 +23,8 @@ export interface FilesOptions {
 const packageName = /^(@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~-][a-z0-9._~-]*$/
 
 /**
- * The source that reads what is on this machine: a folder (absolute, relative to the working directory, or a `file:`
- * URL), or an installed npm package that holds a model. Such a package has a config.json beside its package.json, or
+ * The source that reads what is on this machine: a folder or a `.gguf` file (absolute, relative to the working directory,
+ * or a `file:` URL), or an installed npm package that holds a model. Such a package has a config.json beside its package.json, or
  * says `"tenon": { "model": "./model" }` there. Nothing is fetched.
  *
  * A reference that is neither gives `{ notFound }`. `open` throws what `openFolder` throws.
@@ -39,26 +40,28 @@ export function files(options: FilesOptions = {}): Source<'files'> {
     kind: 'source',
     version: 'v1',
     name: 'files',
-    async open(reference, { signal }) {
+    async open(reference, { emit, signal }) {
       const found = await locate(reference, from)
-      return 'directory' in found ? openFolder(found.directory, { reference, variant, tokenizers, signal }) : found
+      return 'directory' in found ? openFolder(found.directory, { reference, variant, emit, tokenizers, signal }) : found
     },
   }
 }
 
+/** `directory` may be a `.gguf` file. */
 type Located = { readonly directory: string } | { readonly notFound: string }
 
 async function locate(reference: string, from: string | URL | undefined): Promise<Located> {
   const isUrl = reference.startsWith('file:')
   const folder = isUrl ? fromUrl(reference) : resolve(reference)
   if (folder === undefined || reference === '') return { notFound: `'${reference}' names no folder` }
-  const noFolder = `there is no folder ${folder}`
+  if (isGguf(folder) && (await isFile(folder))) return { directory: folder }
+  const noFolder = `there is no ${isGguf(folder) ? 'file' : 'folder'} ${folder}`
   if (isUrl || isAbsolute(reference) || /^\.{1,2}([\\/]|$)/.test(reference))
     return (await isFolder(folder)) ? { directory: folder } : { notFound: noFolder }
 
   // A bare word may be a folder or a package: a folder counts when it holds a model.
-  if (await isFile(join(folder, 'config.json'))) return { directory: folder }
-  const why = (await isFolder(folder)) ? `the folder ${folder} holds no config.json` : noFolder
+  if ((await isFile(join(folder, 'config.json'))) || (await holdsGguf(folder))) return { directory: folder }
+  const why = (await isFolder(folder)) ? `the folder ${folder} holds no config.json and no .gguf file` : noFolder
   if (!packageName.test(reference)) return { notFound: why }
   const starts =
     from === undefined ? [pathToFileURL(join(process.cwd(), 'here')), own()] : [startOf(from)]
@@ -77,6 +80,12 @@ const isFolder = (path: string) =>
 const isFile = (path: string) =>
   stat(path).then(
     (stats) => stats.isFile(),
+    () => false,
+  )
+
+const holdsGguf = (folder: string) =>
+  readdir(folder).then(
+    (files) => files.some(isGguf),
     () => false,
   )
 
@@ -120,7 +129,7 @@ async function modelOf(directory: string): Promise<Located> {
   const tenon = isRecord(manifest) ? manifest.tenon : undefined
   const model = isRecord(tenon) ? tenon.model : undefined
   if (model === undefined) {
-    if (await isFile(join(directory, 'config.json'))) return { directory }
+    if ((await isFile(join(directory, 'config.json'))) || (await holdsGguf(directory))) return { directory }
     return {
       notFound: `the npm package ${directory} holds no config.json, and its package.json names no "tenon": { "model": "./folder" }`,
     }

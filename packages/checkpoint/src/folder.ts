@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
-import { MissingFileError, throwIfAborted, type Checkpoint } from '@tenon/core'
+import { basename, dirname, join, resolve } from 'node:path'
+import { MissingFileError, throwIfAborted, type Checkpoint, type Emit } from '@tenon/core'
+import { isGguf, partNames } from './gguf/gguf-names.js'
 import type { ModelFiles } from './model-files.js'
 import { listFiles } from './list-files.js'
 import type { NativeTokenizers } from './native-tokenizers.js'
@@ -10,8 +11,10 @@ import { checkVariant, type Variant } from './variants.js'
 export interface OpenFolderOptions {
   /** What the user asked for; default: `directory`. */
   readonly reference?: string | undefined
-  /** Which exported graph stands for the model, even where there are weights. Default: the weights, else the most exact graph. */
+  /** Which exported graph or GGUF file stands for the model, even where there are weights. Default: the weights, else the most exact graph. */
   readonly variant?: Variant | undefined
+  /** Hears of what is not run exactly as it is stored. */
+  readonly emit?: Emit | undefined
   /** The `tokenizers` package, to use another build of it. */
   readonly tokenizers?: NativeTokenizers | undefined
   readonly signal?: AbortSignal | undefined
@@ -21,6 +24,9 @@ export interface OpenFolderOptions {
  * Opens a folder in the layout of the Hugging Face Hub: config.json, weights as `model.safetensors` (or its shards),
  * `.onnx` files, or both, and the tokenizer's files. Only the config and the weights' header are read. Pickled weights
  * (`pytorch_model.bin`) are never read: unpickling runs whatever code the file holds.
+ *
+ * A `.gguf` file opens likewise, by its own path or as what a folder holds: its metadata becomes the config and the
+ * tokenizer's files, and its tensors have the names that transformers gives them.
  *
  * Disposing closes the weights' file; `json`, `tokenizer` and reading constants then throw DisposedError.
  * @throws MissingFileError when the folder, its config.json, its weights or the variant are absent.
@@ -32,11 +38,33 @@ export interface OpenFolderOptions {
  */
 export async function openFolder(
   directory: string,
-  { reference = directory, variant, tokenizers, signal }: OpenFolderOptions = {},
+  { reference = directory, variant, emit, tokenizers, signal }: OpenFolderOptions = {},
 ): Promise<Checkpoint> {
   checkVariant('openFolder', variant)
   throwIfAborted(signal)
-  return openFiles(await folderFiles(resolve(directory), signal), { reference, variant, tokenizers, signal })
+  const root = resolve(directory)
+  const model = isGguf(root) && (await isFile(root)) ? ggufFiles(root) : await folderFiles(root, signal)
+  return openFiles(model, { reference, variant, emit, tokenizers, signal })
+}
+
+const isFile = (path: string) =>
+  stat(path).then(
+    (stats) => stats.isFile(),
+    () => false,
+  )
+
+/** A GGUF file, with the other parts of its model, and nothing else of what lies beside it. */
+function ggufFiles(path: string): ModelFiles {
+  const place = dirname(path)
+  const files = new Set(partNames(basename(path)))
+  return {
+    place,
+    files,
+    async path(file) {
+      if (files.has(file)) return join(place, file)
+      throw new MissingFileError({ path: join(place, file), purpose: `only ${basename(path)} was opened`, remedy: 'Open the folder' })
+    },
+  }
 }
 
 async function folderFiles(root: string, signal: AbortSignal | undefined): Promise<ModelFiles> {

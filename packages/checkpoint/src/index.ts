@@ -1,5 +1,7 @@
 export { files, type FilesOptions } from './files.js'
 export { openFolder, type OpenFolderOptions } from './folder.js'
+export { withFileLock, type LockedWork, type LockOptions } from './hub/file-lock.js'
+export { storageOf, type GgufStorage } from './gguf/storage.js'
 export { hub, type HubOptions } from './hub/hub.js'
 export type { NativeEncoding, NativeTokenizer, NativeTokenizers } from './native-tokenizers.js'
 export { openSafetensors, type SafetensorsFile } from './safetensors.js'

@@ -38,7 +38,7 @@ async function mutate(target: string, files: number, first = 0): Promise<Outcome
 }
 
 describe(`${count} damaged files`, () => {
-  it.each(['safetensors', 'index', 'config', 'tokenizer'])('of the kind %s are opened, or refused with a code, within time and memory', { timeout: minutes * 60_000 }, async (target) => {
+  it.each(['safetensors', 'index', 'config', 'tokenizer', 'gguf'])('of the kind %s are opened, or refused with a code, within time and memory', { timeout: minutes * 60_000 }, async (target) => {
     const { opened, codes, faults, slowest, peak } = await mutate(target, count)
     if (count >= 10_000) process.stdout.write(`${target}: ${JSON.stringify({ opened, codes, slowest, peak })}\n`)
     expect(faults).toEqual([])

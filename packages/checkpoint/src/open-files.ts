@@ -1,7 +1,9 @@
 import { join } from 'node:path'
 import { DisposedError, InvalidFileError } from '@tenon/core'
-import type { Checkpoint, ModelConfig, Tokenizer } from '@tenon/core'
+import type { Checkpoint, Emit, ModelConfig, Tokenizer } from '@tenon/core'
 import { contained } from './contained.js'
+import { openGguf, type OpenedGguf } from './gguf/gguf-checkpoint.js'
+import { isGguf } from './gguf/gguf-names.js'
 import type { ModelFiles } from './model-files.js'
 import { isRecord, parseJson } from './json.js'
 import type { NativeTokenizers } from './native-tokenizers.js'
@@ -15,6 +17,8 @@ export interface OpenFilesOptions {
   readonly reference: string
   readonly variant?: Variant | undefined
   readonly tokenizers?: NativeTokenizers | undefined
+  /** Hears of what is not run exactly as it is stored. */
+  readonly emit?: Emit | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -23,27 +27,33 @@ export interface OpenFilesOptions {
  * model is made ready, and checked for being readable before that.
  * @throws MissingFileError, InvalidFileError, AbortedError, and what `path` of the files throws.
  */
-export async function openFiles(model: ModelFiles, { reference, variant, tokenizers, signal }: OpenFilesOptions): Promise<Checkpoint> {
+export async function openFiles(model: ModelFiles, { reference, variant, tokenizers, emit, signal }: OpenFilesOptions): Promise<Checkpoint> {
   const { place, files } = model
+  let gguf: OpenedGguf | undefined
 
   async function text(file: string): Promise<string | undefined> {
     const name = contained(file)
     const exists = files.has(name) || (await model.find?.(name)) === true
-    return exists ? readText(await model.path(name)) : undefined
+    if (exists && !(gguf !== undefined && name === 'config.json')) return readText(await model.path(name)) // what is beside a GGUF file is often a part of a config
+    if (disposed) throw new DisposedError({ what: `checkpoint ${reference}` })
+    return gguf?.text(name)
   }
   async function json(file: string): Promise<unknown> {
     const content = await text(file)
     return content === undefined ? undefined : parseJson(join(place, contained(file)), content)
   }
 
-  const config = modelConfig(await model.path('config.json'), await json('config.json'))
+  let disposed = false
+  const readConfig = async () => modelConfig(await model.path('config.json'), await json('config.json'))
+  const early = [...files].some(isGguf) ? undefined : await readConfig() // a GGUF file has a config of its own
   const chosen = chooseModel(place, files, variant)
   let weights: Weights | undefined
+  if (chosen !== undefined && 'gguf' in chosen) weights = gguf = await openGguf(chosen.gguf, { ...model, path: (file) => model.path(contained(file)) }, { emit, signal })
+  const config = gguf?.config ?? early ?? (await readConfig())
   if (chosen !== undefined && 'graph' in chosen) await model.ready?.(graphFiles(files, chosen.graph))
   if (chosen !== undefined && 'weights' in chosen) weights = await openWeights(chosen.weights, { ...model, path: (file) => model.path(contained(file)), json }, signal)
 
   let loading: Promise<Tokenizer> | undefined
-  let disposed = false
   const alive = () => {
     if (disposed) throw new DisposedError({ what: `checkpoint ${reference}` })
   }

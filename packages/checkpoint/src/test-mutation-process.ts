@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { TenonError } from '@tenon/core'
 import { openFolder } from './folder.js'
+import { ggufBytes, tinyMetadata } from './gguf/test-gguf.js'
 import { mutatedBytes, mutatedJson, randomFrom } from './test-mutations.js'
 import { tokenizers } from './test-tokenizers.js'
 import { loadTokenizer } from './tokenizer.js'
@@ -47,12 +48,61 @@ function json(document: unknown, random: () => number, share = 0.5): string | Ui
   return random() < share ? mutatedBytes(Buffer.from(JSON.stringify(document)), random) : JSON.stringify(mutatedJson(document, random))
 }
 
+/** Small models with tensors of every kind, one with a vocabulary of bytes and one of pieces. */
+const models = [
+  { model: 'gpt2', pre: 'qwen2', tokens: ['t', 'e', 'n', 'te', 'ten', '\u0120', '<|im_end|>', 'o', 's'], kinds: [1, 1, 1, 1, 1, 1, 3, 1, 4] },
+  { model: 'llama', pre: 'default', tokens: ['<unk>', '<s>', '</s>', '<0x0A>', '\u2581', 't', 'e', 'te', '\u2581te'], kinds: [2, 3, 3, 6, 1, 1, 1, 1, 1] },
+].map(({ model, pre, tokens, kinds }) =>
+  ggufBytes({
+    metadata: [
+      ...tinyMetadata,
+      ['tokenizer.ggml.model', model],
+      ['tokenizer.ggml.pre', pre],
+      ['tokenizer.ggml.tokens', ['string', tokens]],
+      ['tokenizer.ggml.token_type', ['int32', kinds]],
+      ['tokenizer.ggml.scores', ['float32', tokens.map((_, index) => -index)]],
+      ['tokenizer.ggml.merges', ['string', ['t e', 'te n']]],
+      ['tokenizer.ggml.bos_token_id', ['uint32', 1]],
+      ['tokenizer.ggml.eos_token_id', ['uint32', 2]],
+      ['tokenizer.chat_template', 'x'],
+    ],
+    tensors: [
+      { name: 'token_embd.weight', dimensions: [32, 9], type: 8, data: new Uint8Array(9 * 34) },
+      { name: 'blk.0.attn_q.weight', dimensions: [32, 4], type: 2, data: new Uint8Array(4 * 18) },
+      { name: 'blk.0.attn_k.bias', dimensions: [4] },
+      { name: 'blk.0.ffn_up.weight', dimensions: [256, 1], type: 12, data: new Uint8Array(144) },
+      { name: 'blk.0.ffn_down.weight', dimensions: [256, 1], type: 14, data: new Uint8Array(210) },
+      { name: 'output_norm.weight', dimensions: [8], type: 1, data: new Uint8Array(16) },
+      { name: 'rope_freqs.weight', dimensions: [8], data: new Uint8Array(Float32Array.from({ length: 8 }, () => 1).buffer) },
+    ],
+  }),
+)
+
+/** What lengths, offsets and types are badly read as. */
+const numbers = [0n, 1n, 2n, 31n, 32n, 255n, 2n ** 16n, 2n ** 31n - 1n, 2n ** 31n, 2n ** 32n - 1n, 2n ** 32n, 2n ** 52n, 2n ** 53n, 2n ** 63n, 2n ** 64n - 1n, 2n ** 64n - 32n]
+
 const targets: Record<string, (random: () => number) => Promise<void>> = {
   async safetensors(random) {
     const kind = random()
     const whole = safetensors(JSON.stringify(kind < 0.5 ? header : mutatedJson(header, random)), kind > 0.95 ? BigInt(Math.floor(random() * 2 ** 53)) * BigInt(Math.floor(random() * 2048)) : undefined)
     await write('model.safetensors', kind < 0.5 ? mutatedBytes(whole, random) : whole)
     await openAll()
+  },
+  async gguf(random) {
+    const whole = Buffer.from(models[Math.floor(random() * models.length)]!)
+    if (random() < 0.5) {
+      const at = Math.floor(random() * (whole.length - 8))
+      const number = numbers[Math.floor(random() * numbers.length)]!
+      if (random() < 0.5) whole.writeBigUInt64LE(number, at)
+      else whole.writeUInt32LE(Number(BigInt.asUintN(32, number)), at)
+      await write('model.gguf', whole)
+    } else await write('model.gguf', mutatedBytes(whole, random))
+    await using checkpoint = await openFolder(join(folder, 'model.gguf'))
+    for (const { bytes, blocks } of checkpoint.constants.values()) await Promise.all([bytes(), blocks?.codes.bytes(), blocks?.scales.bytes()])
+    await Promise.all(['tokenizer_config.json', 'generation_config.json'].map((file) => checkpoint.json(file)))
+    const tokenizer = await checkpoint.tokenizer()
+    const { ids } = await tokenizer.encode('ten tens\n<|im_end|>')
+    await tokenizer.decode(ids)
   },
   async config(random) {
     await write('config.json', json(config, random))

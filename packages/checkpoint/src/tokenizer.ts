@@ -1,8 +1,10 @@
-import { checkOptions, InvalidFileError, InvalidInputError, MissingFileError } from '@tenon/core'
+import { checkOptions, InvalidFileError, InvalidInputError, InvalidOptionError, MissingFileError } from '@tenon/core'
 import type { EncodeOptions, Encoding, TextOrPair, Tokenizer } from '@tenon/core'
 import { join } from 'node:path'
+import { addedTokens } from './added-tokens.js'
 import { checkTokenizerFile, side } from './check-tokenizer-file.js'
 import { cleanUpSpaces } from './clean-up-spaces.js'
+import { controlTokens, withoutTokens } from './control-tokens.js'
 import { encodingOf } from './encoding.js'
 import { isRecord, parseJson } from './json.js'
 import { importTokenizers, type NativeEncoding, type NativeTokenizer, type NativeTokenizers } from './native-tokenizers.js'
@@ -57,13 +59,33 @@ export async function loadTokenizer(
     optional('special_tokens_map.json'),
   ])
   const { path, text } = await definition(files, config, specialTokensMap)
-  const { pairs, subwordPrefix, paddingSide, bytePairs } = checkTokenizerFile(path, parseJson(path, text))
+  const json = parseJson(path, text)
+  const { pairs, subwordPrefix, paddingSide, bytePairs } = checkTokenizerFile(path, json)
+  const controls = controlTokens(json)
 
-  const native = nativeTokenizer(tokenizers ?? (await importTokenizers()), path, text)
+  const library = tokenizers ?? (await importTokenizers())
+  const native = nativeTokenizer(library, path, text)
   const decoder = native.getDecoder()
   const tidy = isRecord(config) && config.clean_up_tokenization_spaces === true && !bytePairs ? cleanUpSpaces : undefined
   native.disableTruncation()
   native.disablePadding()
+
+  // Made when a text first holds a control token's name: a second vocabulary takes as long to read, and as much memory, as the first.
+  let literal: Promise<NativeTokenizer> | undefined
+  async function withoutControls(): Promise<NativeTokenizer> {
+    const again = await definition(files, config, specialTokensMap)
+    const made = nativeTokenizer(library, path, JSON.stringify(withoutTokens(parseJson(again.path, again.text), controls)))
+    made.disableTruncation()
+    made.disablePadding()
+    return made
+  }
+  function nativeFor(texts: readonly TextOrPair[], { specialTokens: read = 'tokens' }: EncodeOptions): NativeTokenizer | Promise<NativeTokenizer> {
+    const names = (text: string) => controls.some((token) => text.includes(token))
+    if (read === 'tokens' || !texts.flat().some(names)) return native
+    literal ??= withoutControls()
+    literal.catch(() => (literal = undefined))
+    return literal
+  }
 
   const refused = (cause: unknown) =>
     new InvalidInputError({
@@ -76,7 +98,7 @@ export async function loadTokenizer(
     checkCall(options)
     checkText(text, pairs)
     const [first, second] = typeof text === 'string' ? [text, null] : text
-    const encoded = await native
+    const encoded = await (await nativeFor([text], options))
       .encode(first, second, { addSpecialTokens: options.addSpecialTokens ?? true })
       .catch((cause: unknown) => {
         throw refused(cause)
@@ -91,7 +113,7 @@ export async function loadTokenizer(
     // The native batch takes single texts only; pairs go one by one to the same thread pool.
     if (singles.length < texts.length) return Promise.all(texts.map((text) => encode(text, options)))
     if (singles.length === 0) return []
-    const encoded: NativeEncoding[] = await native
+    const encoded: NativeEncoding[] = await (await nativeFor(singles, options))
       .encodeBatch(singles, { addSpecialTokens: options.addSpecialTokens ?? true })
       .catch((cause: unknown) => {
         throw refused(cause)
@@ -101,6 +123,7 @@ export async function loadTokenizer(
 
   return {
     vocabularySize: native.getVocabSize(true),
+    addedTokens: addedTokens(json, (token) => native.tokenToId(token)),
     special: Object.freeze(specialTokens(config, specialTokensMap)),
     maxLength: maxLengthOf(config),
     subwordPrefix,
@@ -171,7 +194,10 @@ function maxLengthOf(config: unknown): number | undefined {
 const isId = (id: unknown) => Number.isInteger(id) && (id as number) >= 0 && (id as number) < 2 ** 32
 
 function checkCall(options: EncodeOptions): void {
-  checkOptions('encode', options, ['addSpecialTokens', 'maxLength', 'stride', 'truncate'])
+  checkOptions('encode', options, ['addSpecialTokens', 'maxLength', 'specialTokens', 'stride', 'truncate'])
+  const { specialTokens: read } = options
+  if (read !== undefined && read !== 'tokens' && read !== 'text')
+    throw new InvalidOptionError({ where: 'encode', option: 'specialTokens', problem: `is ${JSON.stringify(read)}`, remedy: "Choose 'tokens' or 'text'" })
   checkEncodeOptions(options)
 }
 

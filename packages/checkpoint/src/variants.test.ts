@@ -8,7 +8,7 @@ import { safetensorsBytes, temporaryFolder } from './test-support.js'
 import { chooseModel, graphFiles, type Variant } from './variants.js'
 
 const chosen = (names: readonly string[], variant?: Variant) => chooseModel('/model', new Set(names), variant)
-const suffixes: Record<Variant, string> = { fp32: '', fp16: '_fp16', q8: '_quantized', int8: '_int8', uint8: '_uint8', q4: '_q4', q4f16: '_q4f16', bnb4: '_bnb4' }
+const suffixes: Record<string, string> = { fp32: '', fp16: '_fp16', q8: '_quantized', int8: '_int8', uint8: '_uint8', q4: '_q4', q4f16: '_q4f16', bnb4: '_bnb4' }
 const all = Object.values(suffixes).map((suffix) => `onnx/model${suffix}.onnx`)
 
 describe('what stands for a model', () => {

@@ -1,4 +1,4 @@
-import { bytesOf, checkOptions, inlineConstant, InvalidOptionError, lazyConstant, type Compressor, type Constant, type Graph, type Pass } from '@tenon/core'
+import { bytesOf, checkOptions, inlineConstant, InvalidOptionError, lazyConstant, type Compressor, type Constant, type Graph, type Node, type Pass } from '@tenon/core'
 import { integers, rewrite, scalar, type GraphBuilder, type Value } from '@tenon/graph'
 import { Abs, Add, Cast, Div, DynamicQuantizeLinear, Gather, MatMulIntegerToFloat, Max, Mul, ReduceMax, Unsqueeze } from '@tenon/graph/ops'
 import { weightLayout } from './weight-layout.js'
@@ -55,6 +55,11 @@ function settingsOf(options: DynamicInt8Options) {
  * await writeOnnx(quantizeDynamically().apply(model), 'model/onnx/model_quantized.onnx')
  */
 export function quantizeDynamically(options: DynamicInt8Options = {}): Pass {
+  return quantizeWhere(options, () => true)
+}
+
+/** As `quantizeDynamically`, of the linear layers for which `wanted` holds. */
+export function quantizeWhere(options: DynamicInt8Options, wanted: (node: Node) => boolean): Pass {
   const settings = settingsOf(options)
   const worthwhile = (constant: Constant | undefined): constant is Constant =>
     constant?.dtype === 'float32' && constant.shape.length === 2 && constant.shape[0]! * constant.shape[1]! >= settings.smallest
@@ -68,6 +73,7 @@ export function quantizeDynamically(options: DynamicInt8Options = {}): Pass {
       return rewrite(graph, ({ node, inputs, builder }) => {
         const layout = weightLayout(node)
         if (layout !== undefined) {
+          if (!wanted(node)) return undefined
           const [x, weight, bias] = inputs as [Value, Value, Value | undefined]
           const constant = builder.constantOf(weight)
           if (!worthwhile(constant)) return undefined

@@ -94,13 +94,15 @@ describe('quantising channels', () => {
     expect(across.bytes).toEqual(bytes)
   })
 
-  it('reads the weight when it is asked, once for bytes and once for scales', async () => {
+  it('reads the weight when it is asked, once for bytes and scales together, and again when asked again', async () => {
     const source = counted(weight([4, 4]))
     const { values, scales } = quantizeChannels(source, { axis: 0, transpose: false })
     expect(source.reads()).toBe(0)
     await values.bytes()
     expect(source.reads()).toBe(1)
     await scales.bytes()
+    expect(source.reads()).toBe(1)
+    await values.bytes()
     expect(source.reads()).toBe(2)
   })
 

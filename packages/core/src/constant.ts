@@ -38,6 +38,8 @@ export interface Constant<D extends NumericType = NumericType> {
   readonly inline?: Uint8Array
   /** The same weight as it is stored, or is to be run, in a few bits. A requantised one differs from `bytes` by its rounding. */
   readonly blocks?: BlockQuantization
+  /** The same numbers, exactly, in the narrower type that they are stored in: weights of 16 bits that are widened. */
+  readonly stored?: Constant
   /** Fetches or computes the bytes. Not cached: whoever calls twice pays twice. */
   bytes(): Promise<Uint8Array>
 }

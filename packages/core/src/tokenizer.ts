@@ -41,6 +41,14 @@ export interface EncodeOptions {
 
 export type TextOrPair = string | readonly [string, string]
 
+/** A token that is found in a text before the vocabulary's own are looked for: a control token, or an added word. */
+export interface AddedToken {
+  readonly content: string
+  readonly id: number
+  /** Whether it stands for no text of its own, and is left out where special tokens are. */
+  readonly special: boolean
+}
+
 /** Text to ids and back. Lone surrogates are read as U+FFFD; offsets still hold. */
 export interface Tokenizer {
   readonly vocabularySize: number
@@ -51,6 +59,8 @@ export interface Tokenizer {
   join(tokens: readonly string[]): string
   idOf(token: string): number | undefined
   tokenOf(id: number): string | undefined
+  /** In the order of their ids. */
+  readonly addedTokens: readonly AddedToken[]
   /** The special tokens the files name. */
   readonly special: {
     readonly pad?: string

@@ -1,7 +1,8 @@
 import { inlineConstant, NoSuchHeadError, type Checkpoint, type Graph, type Model } from '@tenon/core'
 import { GraphBuilder, integers, scalar, type Value } from '@tenon/graph'
-import { Cast, Concat, Gather, GroupQueryAttention, ReduceMax, ReduceSum, Reshape, Shape, Squeeze, Sub } from '@tenon/graph/ops'
-import { fromRows, toRows } from './layers.js'
+import { Add, Cast, Concat, Gather, GroupQueryAttention, Range, ReduceMax, ReduceSum, Reshape, RotaryEmbedding, Shape, Squeeze, Sub, Unsqueeze } from '@tenon/graph/ops'
+import { fuseSkipNorm, mergeProducts } from '@tenon/graph/passes'
+import { fromRows, linear, toRows } from './layers.js'
 import { readExported } from './read-exported.js'
 import { texts } from './texts.js'
 import { Weights, type Spellings } from './weights.js'
@@ -68,7 +69,7 @@ export function defineDecoder<Name extends string, Config extends DecoderConfig>
     async build(checkpoint, { head }) {
       if (head !== HEAD) throw new NoSuchHeadError({ family: family.name, head, available: [HEAD] })
       if (checkpoint.constants.size === 0) return { model: await readExported(checkpoint, head, { [HEAD]: ['logits'] }) }
-      const decoder = emit(family, checkpoint, nextTokens)
+      const decoder = quickened(emit(family, checkpoint, nextTokens))
       return { model: emit(family, checkpoint, wholeTexts), decoder, prefill: decoder }
     },
   }
@@ -82,6 +83,9 @@ function emit<Config extends DecoderConfig>(family: DecoderFamily<string, Config
   builder.output('logits', Reshape(rows, Concat([Shape(tokens.ids, { end: 1 }), integers(rows, [-1, rows.shape.at(-1) as number])], { axis: 0 })))
   return builder.build()
 }
+
+/** With as few calls of kernels as can be: what a token costs beyond the reading of the weights. */
+const quickened = (graph: Graph): Graph => [fuseSkipNorm(), mergeProducts()].reduce((current, { apply }) => apply(current), graph)
 
 function wholeTexts(builder: GraphBuilder): Tokens {
   const { ids, mask } = texts(builder)
@@ -109,13 +113,21 @@ function nextTokens(builder: GraphBuilder, { layers, kvHeads, headSize }: Decode
   }
 }
 
+/** Cosines and sines of the angles that queries and keys are turned by: [rows, size / 2] */
+export interface Rotation {
+  readonly cosines: Value
+  readonly sines: Value
+  /** Which row is each token's, int64 [batch, sequence]. Default: the one of its position. */
+  readonly rows?: Value
+}
+
 /** How a layer attends. */
 export interface Attention {
   readonly layer: number
   readonly heads: number
   readonly kvHeads: number
-  /** Angles by position, [positions, turned / 2] each, where positions turn queries and keys. */
-  readonly rotation?: { readonly cosines: Value; readonly sines: Value } | undefined
+  /** Where positions turn queries and keys. */
+  readonly rotation?: Rotation | undefined
   /** How many tokens a token sees, itself included. Default: all before it. */
   readonly window?: number | undefined
   /** What scores are multiplied by. Default: 1 / √size. */
@@ -124,14 +136,39 @@ export interface Attention {
 
 /**
  * Causal attention over the tokens before, whose keys and values are kept: [batch * sequence, heads * size].
- * query: the same; key and value: [batch * sequence, kv heads * size]
+ * @param projections Query [batch * sequence, heads * size], key and value [batch * sequence, kv heads * size]; or one tensor that holds all three, side by side.
  */
-export function attend(query: Value, key: Value, value: Value, { ids, last, total, past, keep }: Tokens, { layer, heads, kvHeads, rotation, window, scale = 0 }: Attention): Value {
+export function attend(projections: readonly [Value, Value, Value] | readonly [Value], { ids, last, total, past, keep }: Tokens, { layer, heads, kvHeads, rotation, window, scale = 0 }: Attention): Value {
   const cached = past?.[layer]
-  const [queries, keys, values] = [query, key, value].map((rows) => fromRows(rows, ids))
-  const inputs = [queries, keys, values, cached?.key, cached?.value, last, total, rotation?.cosines, rotation?.sines]
-  const attributes = { num_heads: heads, kv_num_heads: kvHeads, do_rotary: rotation === undefined ? 0 : 1, local_window_size: window ?? -1, scale }
+  const [query, key, value] = projections.map((rows) => fromRows(rows, ids)) as [Value, Value?, Value?] // [batch, sequence, …]
+  const table = rotation?.rows === undefined ? rotation : undefined
+  const turn = (x: Value | undefined) => (x === undefined || rotation?.rows === undefined ? x : RotaryEmbedding(x, rotation.rows, rotation.cosines, rotation.sines))
+  const inputs = [turn(query), turn(key), value, cached?.key, cached?.value, last, total, table?.cosines, table?.sines]
+  const attributes = { num_heads: heads, kv_num_heads: kvHeads, do_rotary: table === undefined ? 0 : 1, local_window_size: window ?? -1, scale }
   const [mixed, newKey, newValue] = query.builder.emit(GroupQueryAttention, inputs, attributes, 3) as [Value, Value, Value]
   keep(layer, newKey, newValue)
   return toRows(mixed)
+}
+
+/** Where in its text each token stands: int64 [batch, sequence], or [1, sequence] where all texts begin in the run. */
+export function positionsOf({ ids, last, past }: Tokens): Value {
+  const sequence = Squeeze(Shape(ids, { start: 1, end: 2 }), integers(ids, [0]))
+  const places = Unsqueeze(Range(scalar(sequence, 0), sequence, scalar(sequence, 1)), integers(ids, [0])) // [1, sequence]
+  if (past === undefined) return places
+  const before = Sub(Add(Cast(last, { to: 'int64' }), scalar(ids, 1)), sequence) // [batch]
+  return Add(Unsqueeze(before, integers(ids, [1])), places)
+}
+
+/** Where the parameters of the head are. */
+interface NextWordWeights {
+  readonly head: Weights
+  /** The word embedding. */
+  readonly words: Weights
+  /** Whether the word embedding is the head where the checkpoint holds none of its own. */
+  readonly tied: boolean
+}
+
+/** Scores of every word for what comes next: [rows, hidden] → [rows, vocabulary] */
+export function nextWords({ head, words, tied }: NextWordWeights, x: Value, vocabulary: number): Value {
+  return linear(tied && !head.has('weight') ? words : head, x, vocabulary, { bias: false })
 }

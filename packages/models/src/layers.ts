@@ -6,11 +6,11 @@ import type { Weights } from './weights.js'
 /** [rows, in] → [rows, out], with the weight as PyTorch stores it, [out, in]; one that is stored in a few bits stays so. */
 export function linear(w: Weights, x: Value, size: number, { bias = true } = {}): Value {
   const inner = x.shape.at(-1) as number
-  const added = bias ? w.get('bias', [size]) : undefined
+  const added = () => (bias ? w.get('bias', [size]) : undefined)
   const blocks = w.blocks('weight', [size, inner])
-  if (blocks === undefined) return Gemm(x, w.get('weight', [size, inner]), added, { transB: 1 })
+  if (blocks === undefined) return Gemm(x, w.get('weight', [size, inner]), added(), { transB: 1 })
   const { codes, scales, zeroPoints, bits, blockSize } = blocks
-  return MatMulNBits(x, codes, scales, zeroPoints, undefined, added, { N: size, K: inner, bits, block_size: blockSize, accuracy_level: INT8_ACTIVATIONS })
+  return MatMulNBits(x, codes, scales, zeroPoints, undefined, added(), { N: size, K: inner, bits, block_size: blockSize, accuracy_level: INT8_ACTIVATIONS })
 }
 
 /** MatMulNBits may round its input to 8 bits, block by block: 1.4 times as fast as with floats (ONNX Runtime 1.30 on AVX-512 with VNNI). */

@@ -2,10 +2,10 @@ import type { Checkpoint, Model } from '@tenon/core'
 import type { Value } from '@tenon/graph'
 import { Add, Mul } from '@tenon/graph/ops'
 import { activation } from './activations.js'
-import { optionIn, sizeIn } from './config.js'
-import { attend, defineDecoder, type DecoderConfig, type Tokens } from './decoder.js'
+import { headSize, optionIn, sizeIn } from './config.js'
+import { attend, defineDecoder, nextWords, type DecoderConfig, type Rotation, type Tokens } from './decoder.js'
 import { embedding, linear, rmsNorm, toRows } from './layers.js'
-import { rotaryIn, rotation, type Rotary, type Rotation } from './rotary.js'
+import { rotaryIn, rotation, type Rotary } from './rotary.js'
 import type { Weights } from './weights.js'
 
 /**
@@ -23,18 +23,32 @@ export interface LlamaConfig extends DecoderConfig {
   readonly activation: string
   readonly rotary: Rotary
   readonly epsilon: number
-  /** Which projections have a bias. */
-  readonly biases: Readonly<Record<'attention' | 'mlp', boolean>>
-  /** How many tokens a token sees, itself included, where not all. */
-  readonly window?: number | undefined
+  /** Which projections have a bias: to queries, keys and values, out of attention, and those of the gated layer. */
+  readonly biases: Readonly<Record<'projections' | 'output' | 'mlp', boolean>>
+  /** How many tokens a token sees in each layer, itself included; `undefined` where that is all. */
+  readonly windows?: readonly (number | undefined)[]
   /** Whether the head is the word embedding. */
   readonly tied: boolean
 }
 
-export function config(checkpoint: Checkpoint): LlamaConfig {
+function config(checkpoint: Checkpoint): LlamaConfig {
+  const attention = optionIn<boolean>(checkpoint, 'attention_bias', false)
+  return llamaConfig(checkpoint, { biases: { projections: attention, output: attention, mlp: optionIn<boolean>(checkpoint, 'mlp_bias', false) } })
+}
+
+/** What differs between the families that are built alike. */
+interface Particulars extends Pick<LlamaConfig, 'biases' | 'windows'> {
+  /** Where the config gives no `head_dim`. Default: the hidden size, shared out. */
+  readonly headSize?: number
+  /** Where the config gives no `max_position_embeddings`. */
+  readonly positions?: number
+}
+
+/** @throws InvalidFileError, ShapeMismatchError */
+export function llamaConfig(checkpoint: Checkpoint, { biases, windows, headSize: usualSize, positions = 2048 }: Particulars): LlamaConfig {
   const hidden = sizeIn(checkpoint, 'hidden_size')
   const heads = sizeIn(checkpoint, 'num_attention_heads')
-  const size = sizeIn(checkpoint, 'head_dim', hidden / heads)
+  const size = (checkpoint.config['head_dim'] ?? undefined) === undefined ? usualSize ?? headSize(hidden, heads) : sizeIn(checkpoint, 'head_dim')
   return {
     vocabulary: sizeIn(checkpoint, 'vocab_size'),
     hidden,
@@ -44,35 +58,42 @@ export function config(checkpoint: Checkpoint): LlamaConfig {
     headSize: size,
     intermediate: sizeIn(checkpoint, 'intermediate_size'),
     activation: optionIn<string>(checkpoint, 'hidden_act', 'silu'),
-    rotary: rotaryIn(checkpoint, { size }),
+    rotary: rotaryIn(checkpoint, { size, positions }),
     epsilon: optionIn<number>(checkpoint, 'rms_norm_eps', 1e-6),
-    biases: { attention: optionIn<boolean>(checkpoint, 'attention_bias', false), mlp: optionIn<boolean>(checkpoint, 'mlp_bias', false) },
     tied: optionIn<boolean>(checkpoint, 'tie_word_embeddings', false),
+    biases,
+    ...(windows !== undefined && { windows }),
   }
 }
 
+/** What is done in a block, where a family does it in a way of its own. x: [batch * sequence, hidden], and so is what they give. */
+interface Parts<Config extends LlamaConfig> {
+  attention?(w: Weights, config: Config, x: Value, tokens: Tokens, layer: number, turned: Rotation): Value
+  mlp?(w: Weights, config: Config, x: Value, layer: number): Value
+}
+
 /** [batch * scored, vocabulary] */
-export function logits(weights: Weights, config: LlamaConfig, tokens: Tokens): Value {
+export function logits<Config extends LlamaConfig>(weights: Weights, config: Config, tokens: Tokens, { attention = selfAttention, mlp = gated }: Parts<Config> = {}): Value {
   const w = weights.at('model')
   const turned = rotation(w, config.rotary, tokens)
   let x = toRows(embedding(w.at('embed_tokens'), tokens.ids, config.vocabulary, config.hidden)) // [batch * sequence, hidden], here and below
   for (let layer = 0; layer < config.layers; layer++) {
     const block = w.at('layers', layer)
     x = Add(x, attention(block.at('self_attn'), config, rmsNorm(block.at('input_layernorm'), x, config.epsilon), tokens, layer, turned))
-    x = Add(x, gated(block.at('mlp'), config, rmsNorm(block.at('post_attention_layernorm'), x, config.epsilon)))
+    x = Add(x, mlp(block.at('mlp'), config, rmsNorm(block.at('post_attention_layernorm'), x, config.epsilon), layer))
   }
   const states = rmsNorm(w.at('norm'), tokens.scored(x), config.epsilon)
-  return linear(config.tied ? w.at('embed_tokens') : weights.at('lm_head'), states, config.vocabulary, { bias: false })
+  return nextWords({ head: weights.at('lm_head'), words: w.at('embed_tokens'), tied: config.tied }, states, config.vocabulary)
 }
 
-function attention(w: Weights, { hidden, heads, kvHeads, headSize, biases, window }: LlamaConfig, x: Value, tokens: Tokens, layer: number, turned: Rotation): Value {
-  const project = (name: string, count: number) => linear(w.at(name), x, count * headSize, { bias: biases.attention })
-  const mixed = attend(project('q_proj', heads), project('k_proj', kvHeads), project('v_proj', kvHeads), tokens, { layer, heads, kvHeads, rotation: turned, window })
-  return linear(w.at('o_proj'), mixed, hidden, { bias: biases.attention })
+function selfAttention(w: Weights, { hidden, heads, kvHeads, headSize: size, biases, windows }: LlamaConfig, x: Value, tokens: Tokens, layer: number, turned: Rotation): Value {
+  const project = (name: string, count: number) => linear(w.at(name), x, count * size, { bias: biases.projections })
+  const mixed = attend([project('q_proj', heads), project('k_proj', kvHeads), project('v_proj', kvHeads)], tokens, { layer, heads, kvHeads, rotation: turned, window: windows?.[layer] })
+  return linear(w.at('o_proj'), mixed, hidden, { bias: biases.output })
 }
 
 /** Half of the wide layer lets the other half through. */
-function gated(w: Weights, { hidden, intermediate, activation: name, biases }: LlamaConfig, x: Value): Value {
+export function gated(w: Weights, { hidden, intermediate, activation: name, biases }: Pick<LlamaConfig, 'hidden' | 'intermediate' | 'activation' | 'biases'>, x: Value): Value {
   const wide = (part: string) => linear(w.at(part), x, intermediate, { bias: biases.mlp })
   return linear(w.at('down_proj'), Mul(activation(w, name, wide('gate_proj')), wide('up_proj')), hidden, { bias: biases.mlp })
 }

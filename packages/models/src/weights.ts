@@ -1,4 +1,4 @@
-import { bytesOf, InvalidFileError, lazyConstant, viewAs, WeightMismatchError, type BlockQuantization, type Checkpoint, type Constant } from '@tenon/core'
+import { bytesOf, elementCount, InvalidFileError, lazyConstant, viewAs, WeightMismatchError, type BlockQuantization, type Checkpoint, type Constant } from '@tenon/core'
 import type { GraphBuilder, Value } from '@tenon/graph'
 import { isFloat, widen } from './widen.js'
 
@@ -56,12 +56,8 @@ export class Weights {
   get(name: string, shape: readonly number[]): Value {
     const { path } = this.at(name)
     const known = this.#known.get(path)
-    const constant = this.#find(path)
-    const actual = known?.shape as readonly number[] | undefined ?? constant?.shape
-    if (actual?.length !== shape.length || actual.some((size, axis) => size !== shape[axis])) {
-      throw new WeightMismatchError({ reference: this.checkpoint.reference, tensor: path, expected: shape, actual })
-    }
-    const value = known ?? this.builder.constant(this.#asFloat32(constant!, path), path)
+    const constant = this.#constant(path, shape)
+    const value = known ?? this.builder.constant(constant, path)
     this.#known.set(path, value)
     return value
   }
@@ -85,6 +81,35 @@ export class Weights {
     return { bits, blockSize, codes: part('codes', codes), scales: part('scales', scales), zeroPoints: zeroPoints && part('zero_points', zeroPoints) }
   }
 
+  /**
+   * A parameter that several others are put together to when a backend asks for it, such as layers stacked to one tensor.
+   * @param place Writes the numbers of one part where they belong; parts come one after another.
+   * @throws WeightMismatchError, InvalidFileError as `get`
+   */
+  combine(name: string, shape: readonly number[], parts: readonly (readonly [name: string, shape: readonly number[]])[], place: (all: Float32Array, part: Float32Array, index: number) => void): Value {
+    const { path } = this.at(name)
+    const known = this.#known.get(path)
+    if (known !== undefined) return known
+    const constants = parts.map(([part, shape]) => this.#constant(this.at(part).path, shape))
+    const bytes = async () => {
+      const all = new Float32Array(elementCount(shape))
+      for (const [index, constant] of constants.entries()) place(all, viewAs('float32', await constant.bytes()), index)
+      return bytesOf(all)
+    }
+    const value = this.builder.constant(lazyConstant('float32', shape, bytes), path)
+    this.#known.set(path, value)
+    return value
+  }
+
+  #constant(path: string, shape: readonly number[]): Constant {
+    const constant = this.#find(path)
+    const actual = constant?.shape
+    if (constant === undefined || actual?.length !== shape.length || actual.some((size, axis) => size !== shape[axis])) {
+      throw new WeightMismatchError({ reference: this.checkpoint.reference, tensor: path, expected: shape, actual })
+    }
+    return this.#asFloat32(constant, path)
+  }
+
   #find(path: string): Constant | undefined {
     const { constants } = this.checkpoint
     const name = [path, ...this.spellings(path)].find((spelling) => constants.has(spelling))
@@ -95,7 +120,7 @@ export class Weights {
   #asFloat32(constant: Constant, path: string): Constant {
     const { dtype, shape } = constant
     if (dtype === 'float32') return constant
-    if (isFloat(dtype)) return lazyConstant('float32', shape, async () => bytesOf(widen(dtype, viewAs(dtype, await constant.bytes()))))
+    if (isFloat(dtype)) return { ...lazyConstant('float32', shape, async () => bytesOf(widen(dtype, viewAs(dtype, await constant.bytes())))), ...(dtype !== 'float64' && { stored: constant }) }
     throw new InvalidFileError({ path: this.checkpoint.reference, problem: `holds '${path}' as ${dtype}`, remedy: 'Take the checkpoint from before its quantisation, and quantise with @tenon/compress' })
   }
 }

@@ -22,13 +22,17 @@ function halfTable(): Float32Array {
 
 /** Elements as float32: exactly, except that float64 is rounded to nearest. */
 export function widen(dtype: FloatType, values: ArrayOf[FloatType]): Float32Array {
+  // Loops, not `from` with a function, which takes 20 times as long.
   if (dtype === 'float16') {
     const table = halfTable()
-    return Float32Array.from(values, (bits) => table[bits]!)
+    const widened = new Float32Array(values.length)
+    for (let index = 0; index < values.length; index++) widened[index] = table[values[index]!]!
+    return widened
   }
   if (dtype === 'bfloat16') {
     // A bfloat16 is the upper half of a float32.
-    const bits = Uint32Array.from(values, (half) => half << 16)
+    const bits = new Uint32Array(values.length)
+    for (let index = 0; index < values.length; index++) bits[index] = values[index]! << 16
     return new Float32Array(bits.buffer)
   }
   return Float32Array.from(values)

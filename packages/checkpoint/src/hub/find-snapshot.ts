@@ -1,4 +1,5 @@
 import { AbortedError, NoSuchRevisionError, type Emit } from '@tenon/core'
+import { isGguf, partNames } from '../gguf/gguf-names.js'
 import { listFiles } from '../list-files.js'
 import { chooseModel, graphFiles, type Variant } from '../variants.js'
 import { safetensorsIndex } from '../weights.js'
@@ -67,10 +68,12 @@ async function filesHeld(folder: string): Promise<Listing | undefined> {
 /** Whether the cache holds the config and what stands for the model. */
 async function holdsModel({ commit, listing }: Snapshot, cache: HubCache, variant: Variant | undefined): Promise<boolean> {
   const files = new Set(listing.keys())
-  const needed = ['config.json']
+  const needed: string[] = []
   try {
     const chosen = chooseModel(cache.snapshot(commit), files, variant)
-    if (chosen !== undefined && 'graph' in chosen) needed.push(...graphFiles(files, chosen.graph))
+    if (chosen === undefined || !('gguf' in chosen)) needed.push('config.json')
+    if (chosen !== undefined && 'gguf' in chosen) needed.push(...partNames(chosen.gguf))
+    else if (chosen !== undefined && 'graph' in chosen) needed.push(...graphFiles(files, chosen.graph))
     else if (chosen !== undefined) needed.push(chosen.weights, ...(chosen.weights === safetensorsIndex ? [...files].filter((file) => /^model-\d+-of-\d+\.safetensors$/.test(file)) : []))
   } catch {
     return false
@@ -79,4 +82,5 @@ async function holdsModel({ commit, listing }: Snapshot, cache: HubCache, varian
   return sizes.every((size, index) => size !== undefined && size === (listing.get(needed[index]!)?.size ?? size))
 }
 
-const hasTokenizer = (listing: Listing) => ['tokenizer.json', 'vocab.txt', 'vocab.json', 'tokenizer.model'].some((file) => listing.has(file))
+/** A GGUF file has its own. */
+const hasTokenizer = (listing: Listing) => [...listing.keys()].some(isGguf) || ['tokenizer.json', 'vocab.txt', 'vocab.json', 'tokenizer.model'].some((file) => listing.has(file))

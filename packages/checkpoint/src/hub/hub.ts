@@ -1,7 +1,7 @@
 import { checkOptions, InvalidOptionError, type Source } from '@tenon/core'
 import type { NativeTokenizers } from '../native-tokenizers.js'
 import { openFiles } from '../open-files.js'
-import { checkVariant, chooseModel, type Variant } from '../variants.js'
+import { checkVariant, chooseModel, variantNamed, type Variant } from '../variants.js'
 import { describingFiles } from './described-files.js'
 import { findSnapshot } from './find-snapshot.js'
 import { hubCache } from './hub-cache.js'
@@ -16,7 +16,7 @@ import { retrying } from './retry.js'
 export interface HubOptions {
   /** Branch, tag, commit or `refs/pr/1`, where the reference names none. Default: `main`. */
   readonly revision?: string
-  /** Which exported graph stands for the model, even where there are weights. Default: the weights, else the most exact graph. */
+  /** Which exported graph or GGUF file stands for the model, even where there are weights. Default: the weights, else the most exact graph. */
   readonly variant?: Variant
   /** Access token; `false` sends none. Default: HF_TOKEN, else the file HF_TOKEN_PATH, else `token` in HF_HOME. */
   readonly token?: string | false
@@ -33,9 +33,9 @@ export interface HubOptions {
 }
 
 /**
- * The Hugging Face Hub as a source: `owner/name`, `owner/name@revision`, or `name` for the oldest models. Downloads the
- * configuration, the tokenizer and the weights, or else one exported graph, into the cache that the Python library
- * huggingface_hub uses, and nothing that is there already. Any other file is fetched when `path` asks for it.
+ * The Hugging Face Hub as a source: `owner/name`, `owner/name@revision`, `owner/name:variant`, or `name` for the oldest
+ * models. Downloads the configuration, the tokenizer and the weights, or else one exported graph or one GGUF model, into the
+ * cache that the Python library huggingface_hub uses, and nothing that is there already. Any other file is fetched when `path` asks for it.
  *
  * A reference that no model has gives `{ notFound }`. `open` throws what `openFolder` throws, and DownloadError,
  * AccessDeniedError, NoSuchRevisionError. While it is aborted, what has come is kept for the next time.
@@ -56,8 +56,8 @@ export interface Surroundings {
 
 export function hubIn({ environment, pause }: Surroundings, options: HubOptions): Source<'hub'> {
   checkOptions('hub', options, ['revision', 'variant', 'token', 'cache', 'endpoint', 'offline', 'fetch', 'tokenizers'])
-  const { revision = 'main', variant, tokenizers, fetch: send = globalThis.fetch } = options
-  checkVariant('hub', variant)
+  const { revision = 'main', tokenizers, fetch: send = globalThis.fetch } = options
+  checkVariant('hub', options.variant)
   if (!isRevision(revision)) throw new InvalidOptionError({ where: 'hub', option: 'revision', problem: `is '${revision}'`, remedy: 'Name a branch, a tag or a commit' })
 
   return {
@@ -67,6 +67,7 @@ export function hubIn({ environment, pause }: Surroundings, options: HubOptions)
     async open(reference, { emit, signal = new AbortController().signal }) {
       const repository = parseRepository(reference, revision)
       if (repository === undefined) return { notFound: `'${reference}' names no model of the hub, which would be owner/name or owner/name@revision` }
+      const variant = repository.variant === undefined ? options.variant : variantNamed('hub', repository.variant)
       const settings = await hubSettings(options, environment)
       const cache = hubCache(settings.cache, repository.id, settings.links)
       const requests = hubRequests(settings, repository, send as Fetch)
@@ -82,7 +83,7 @@ export function hubIn({ environment, pause }: Surroundings, options: HubOptions)
           chooseModel(model.place, model.files, variant) // throws where there is none, before anything is downloaded
           await model.ready(describingFiles(found.listing))
         }
-        const checkpoint = await openFiles(model, { reference, variant, tokenizers, signal })
+        const checkpoint = await openFiles(model, { reference, variant, tokenizers, emit, signal })
         // Not before all is there: until then the revision leads to what was there before.
         if (found.isCurrent) await cache.writeRef(repository.revision, found.commit).catch(() => undefined)
         return checkpoint

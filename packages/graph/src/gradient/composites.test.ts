@@ -3,6 +3,7 @@ import { describe } from 'vitest'
 import type { OpDefinition, Value } from '../op.js'
 import { MultiHeadAttention, RotaryEmbedding } from '../ops/attention.js'
 import { EmbedLayerNormalization } from '../ops/embedding.js'
+import { MoE } from '../ops/mixture-of-experts.js'
 import { Attention } from '../ops/packed-attention.js'
 import { MatMulNBits } from '../ops/weight-only.js'
 import { tensorOf } from '../test-support.js'
@@ -37,6 +38,11 @@ describe('gradients of composites, through their decompositions', () => {
       feeds: { ids: tensorOf('int32', [2, 3], [1, 0, 1, 3, 3, 2]), words: numbers('float64', [4, 4], 1), positions: numbers('float64', [5, 4], 2), gamma: numbers('float64', [4], 3), beta: numbers('float64', [4], 4) },
       build: ({ ids, words, positions, gamma, beta }) => emit(EmbedLayerNormalization, [ids, undefined, words, positions, undefined, gamma, beta], { epsilon: 0.1 }),
       fixed: { words: [1], positions: [1], gamma: [0], beta: [0] },
+    },
+    MoE: {
+      feeds: { x: numbers('float64', [4, 3], 1), scores: numbers('float64', [4, 3], 2), first: numbers('float64', [3, 4, 3], 3), second: numbers('float64', [3, 3, 2], 4) },
+      build: ({ x, scores, first, second }) => emit(MoE, [x, scores, first, undefined, second], { k: 2, activation_type: 'swiglu', swiglu_fusion: 1, normalize_routing_weights: 1 }),
+      fixed: { x: [1], scores: [1], first: [0, 1, 2], second: [0, 1, 2] },
     },
     // What a frozen 4-bit layer hands back to the layers before it, and its scales.
     MatMulNBits: {

@@ -9,6 +9,7 @@ import * as groupedQueryAttention from './grouped-query-attention.js'
 import * as indexing from './indexing.js'
 import * as integerArithmetic from './integer-arithmetic.js'
 import * as linalg from './linalg.js'
+import * as mixtureOfExperts from './mixture-of-experts.js'
 import * as movement from './movement.js'
 import * as normalization from './normalization.js'
 import * as packedAttention from './packed-attention.js'
@@ -24,13 +25,14 @@ export { Add, Sub, Mul, Div, Max, Min, Sum, Mean, Mod, Pow, Abs, Neg, Sqrt, Reci
 export { GroupQueryAttention } from './grouped-query-attention.js'
 export { GatherND, NonZero, OneHot, Pad, ScatterElements, ScatterND, Size, TopK, Trilu } from './indexing.js'
 export { MatMul, Gemm } from './linalg.js'
+export { MoE } from './mixture-of-experts.js'
 export { Identity, Shape, Reshape, Flatten, Transpose, Unsqueeze, Squeeze, Expand, ConstantOfShape, Range, Concat, Split, Slice, Gather, GatherElements, Tile } from './movement.js'
 export { Softmax, LogSoftmax, LayerNormalization, BatchNormalization, SimplifiedLayerNormalization, SkipLayerNormalization, SkipSimplifiedLayerNormalization } from './normalization.js'
 export { DequantizeLinear, QuantizeLinear, DynamicQuantizeLinear, MatMulInteger, DynamicQuantizeMatMul, MatMulIntegerToFloat } from './quantization.js'
 export { ReduceSum, ReduceMean, ReduceMax, ReduceMin, ReduceProd, ReduceL1, ReduceL2, ReduceSumSquare, ReduceLogSum, ReduceLogSumExp, ArgMax, ArgMin, CumSum } from './reduction.js'
 export { GatherBlockQuantized, MatMulNBits } from './weight-only.js'
 
-const families = { activation, attention, convolution, einsum, elementwise, embedding, groupedQueryAttention, indexing, integerArithmetic, linalg, movement, normalization, packedAttention, quantization, reduction, weightOnly }
+const families = { activation, attention, convolution, einsum, elementwise, embedding, groupedQueryAttention, indexing, integerArithmetic, linalg, mixtureOfExperts, movement, normalization, packedAttention, quantization, reduction, weightOnly }
 
 type Families = typeof families
 type StandardOp = { [F in keyof Families]: Families[F][keyof Families[F]] }[keyof Families]

@@ -16,6 +16,8 @@ describe('headOf', () => {
     ['DebertaV2ForQuestionAnswering', 'question-answering'],
     ['DistilBertForMultipleChoice', 'multiple-choice'],
     ['MPNetModel', 'base'],
+    ['Qwen2MoeForCausalLM', 'causal-lm'],
+    ['GPT2LMHeadModel', 'causal-lm'],
   ])('of %s is %s', (architecture, head) => {
     expect(headOf(config(architecture))).toBe(head)
   })
@@ -34,6 +36,7 @@ describe('headOf', () => {
     ['feature-extraction', 'base'],
     ['text-classification', 'sequence-classification'],
     ['fill-mask', 'masked-lm'],
+    ['text-generation', 'causal-lm'],
     ['token-classification', 'token-classification'],
   ])('is that of the task %s, whatever the class', (task, head) => {
     expect(headOf(config('BertForPreTraining'), task)).toBe(head)
@@ -54,6 +57,7 @@ describe('architectureWith', () => {
   it('names the class of the head', () => {
     expect(architectureWith('base', config('BertForMaskedLM'))).toBe('BertModel')
     expect(architectureWith('question-answering', config('RobertaModel'))).toBe('RobertaForQuestionAnswering')
+    expect(architectureWith('causal-lm', config('GPT2LMHeadModel'))).toBe('GPT2LMHeadModel')
   })
 
   it('leaves a class alone of which it knows too little', () => {

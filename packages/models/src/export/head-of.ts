@@ -10,6 +10,8 @@ const endings: readonly (readonly [ending: string, head: string])[] = [
   ['ForTokenClassification', 'token-classification'],
   ['ForQuestionAnswering', 'question-answering'],
   ['ForMultipleChoice', 'multiple-choice'],
+  ['ForCausalLM', 'causal-lm'],
+  ['LMHeadModel', 'causal-lm'], // GPT-2's
 ]
 
 /** The tasks of the Hugging Face Hub, by the names of its pipelines. */
@@ -17,6 +19,7 @@ const tasks: Readonly<Record<string, string>> = {
   'feature-extraction': 'base',
   'sentence-similarity': 'base',
   'fill-mask': 'masked-lm',
+  'text-generation': 'causal-lm',
   'text-classification': 'sequence-classification',
   'sentiment-analysis': 'sequence-classification',
   'zero-shot-classification': 'sequence-classification',
@@ -63,7 +66,8 @@ export function headOf(config: ModelConfig, task?: string): string {
 /** The class to name in the config of a model with this head: what it is, and not what it was made from. */
 export function architectureWith(head: string, config: ModelConfig): string | undefined {
   const architecture = architectureOf(config)
-  const family = architecture === undefined ? undefined : split(architecture)?.family
+  const { family, head: own } = (architecture === undefined ? undefined : split(architecture)) ?? {}
+  if (own === head) return architecture
   const ending = endings.find(([, each]) => each === head)?.[0]
   return family === undefined || ending === undefined ? architecture : family + ending
 }

@@ -1,0 +1,316 @@
+import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { chmod, mkdtemp, open, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, dirname, join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { setTimeout } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { onnx } from '@tenon/backend-onnx'
+import type { Checkpoint, Graph, Graphs, TenonEvent } from '@tenon/core'
+import { verify } from '@tenon/graph'
+import { build } from 'vite'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { normal, outputOf } from '../test-support.js'
+import { evict } from '../weights/evict.js'
+import type { WeightOnlyOptions } from './options.js'
+import { graphsOf, openModel, writeModel } from './test-checkpoint.js'
+import { weightOnly } from './weight-only.js'
+
+const disk = vi.hoisted((): { blocks: number | undefined } => ({ blocks: undefined }))
+vi.mock('node:fs/promises', async (original) => {
+  const real = await original<typeof import('node:fs/promises')>()
+  return { ...real, statfs: async (path: string) => ({ ...(await real.statfs(path)), ...(disk.blocks !== undefined && { bavail: disk.blocks, bsize: 4096 }) }) }
+})
+
+/** Large enough for the work to go to threads. */
+const SIZE = 384
+const backend = onnx({ threads: 2 })
+afterAll(() => backend.dispose?.())
+
+let folder: string
+let cache: string
+let checkpoint: Checkpoint
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tenon-compress-'))
+  cache = join(folder, 'cache')
+  await writeModel(join(folder, 'model'), SIZE)
+  checkpoint = await openModel(join(folder, 'model'))
+  return async () => {
+    await checkpoint[Symbol.asyncDispose]()
+    await rm(folder, { recursive: true, force: true })
+  }
+})
+
+interface Prepared {
+  readonly graphs: Graphs
+  readonly events: readonly TenonEvent[]
+  readonly codes: readonly string[]
+}
+
+async function prepared(options: WeightOnlyOptions = {}, { of = checkpoint, signal, onEvent }: { of?: Checkpoint; signal?: AbortSignal; onEvent?: (event: TenonEvent) => void } = {}): Promise<Prepared> {
+  const asked = { cache, ...options }
+  const { pass, prepare } = weightOnly()
+  const events: TenonEvent[] = []
+  const built = graphsOf(of)
+  const [decoder, model] = [pass(asked, 'decoder').apply(built['decoder']!), pass(asked, 'model').apply(built['model']!)]
+  const prefill = pass(asked, 'prefill').name === pass(asked, 'decoder').name ? decoder : pass(asked, 'prefill').apply(built['prefill']!)
+  const graphs = await prepare!({ model, decoder, prefill }, asked, { checkpoint: of, ...(signal && { signal }), emit: (event) => (events.push(event), onEvent?.(event)) })
+  return { graphs, events, codes: events.flatMap((event) => (event.type === 'notice' ? [event.code] : [])) }
+}
+
+const kept = async () => (await readdir(cache).catch(() => [])).toSorted()
+const digest = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
+/** Digests: comparing bytes one by one takes the framework seconds. */
+const bytesOf = async (graph: Graph) => Promise.all(Array.from(graph.constants.values(), async (constant) => digest(await constant.bytes())))
+const made = ({ events }: Prepared) => events.some(({ type }) => type === 'progress')
+const computed = (graph: Graph) => [...graph.constants].filter(([, { file, inline }]) => file === undefined && inline === undefined).map(([name]) => name)
+const x = normal([4, SIZE])
+const run = async (graph: Graph) => Array.from(await outputOf(backend, graph, [4, SIZE], x)).join()
+
+describe('weights that are prepared', () => {
+  it('lie in one file, in the graphs that were given, and are what the passes meant', async () => {
+    const { graphs } = await prepared()
+    expect(await kept()).toEqual([expect.stringMatching(/^model-[0-9a-f]{40}\.safetensors$/)])
+    const without = await prepared({ cache: false })
+    for (const role of ['model', 'decoder', 'prefill']) {
+      expect(computed(verify(graphs[role]!))).toEqual([])
+      expect(computed(without.graphs[role]!)).not.toEqual([])
+      expect(graphs[role]!.nodes).toEqual(without.graphs[role]!.nodes)
+      expect(await bytesOf(graphs[role]!)).toEqual(await bytesOf(without.graphs[role]!))
+      expect(await run(graphs[role]!)).toEqual(await run(without.graphs[role]!))
+    }
+  })
+
+  it('are found the second time: the same file, the same numbers, nothing computed', async () => {
+    const first = await prepared()
+    const [name] = await kept()
+    const before = await stat(join(cache, name!))
+    const second = await prepared()
+    expect([made(first), made(second)]).toEqual([true, false])
+    expect((await stat(join(cache, name!))).ino).toBe(before.ino)
+    expect(second.graphs['decoder']!.constants.get('first_int4_32')!.file).toEqual(first.graphs['decoder']!.constants.get('first_int4_32')!.file)
+    expect(await run(second.graphs['decoder']!)).toEqual(await run(first.graphs['decoder']!))
+  })
+
+  it('are computed once for graphs that want the same, which go on sharing what they shared', async () => {
+    const { graphs } = await prepared({ prefill: 'same' })
+    expect(graphs['prefill']).toBe(graphs['decoder'])
+    expect(graphs['model']).not.toBe(graphs['decoder'])
+    expect(graphs['model']!.constants.get('first_int4_32')!.file).toEqual(graphs['decoder']!.constants.get('first_int4_32')!.file)
+    const matrices = SIZE * SIZE
+    const bytes = 2 * (matrices / 2 + matrices / 8) + (matrices + matrices / 8)
+    const { size } = await stat(join(cache, (await kept())[0]!))
+    expect(size).toBeGreaterThan(bytes)
+    expect(size).toBeLessThan(bytes + 4096)
+  })
+
+  it('lie behind one another in the order of the layers, codes and scales each, so that neighbours can be merged without a copy', async () => {
+    const { constants } = (await prepared({ head: { bits: 4 } })).graphs['decoder']!
+    const end = (name: string) => constants.get(name)!.file!.offset + constants.get(name)!.byteLength
+    for (const part of ['', '_scale']) {
+      expect(constants.get(`second_int4_32${part}`)!.file!.offset).toBe(end(`first_int4_32${part}`))
+      expect(constants.get(`third_int4_32${part}`)!.file!.offset).toBe(end(`second_int4_32${part}`))
+    }
+  })
+
+  it('tell how far they are, in bytes, up to the last', async () => {
+    const { events } = await prepared({ prefill: 'same' })
+    const progress = events.filter((event) => event.type === 'progress')
+    const total = SIZE * SIZE * (4 + 2 + 4)
+    expect(progress[0]).toEqual({ type: 'progress', stage: 'quantising weights', done: 0, total, unit: 'bytes' })
+    expect(progress.at(-1)).toEqual({ type: 'progress', stage: 'quantising weights', done: total, total, unit: 'bytes' })
+    expect(progress.map(({ done }) => done)).toEqual(progress.map(({ done }) => done).toSorted((a, b) => a - b))
+  })
+
+  it('have a file for each choice of format', async () => {
+    await prepared()
+    await prepared({ blockSize: 128 })
+    await prepared({ bits: 8 })
+    await prepared({ bits: 16 })
+    await prepared({ head: { bits: 4 } })
+    expect(await kept()).toHaveLength(5)
+  })
+
+  it('are kept where TENON_CACHE says', async () => {
+    vi.stubEnv('TENON_CACHE', join(folder, 'elsewhere'))
+    onTestFinished(() => void vi.unstubAllEnvs())
+    const { pass, prepare } = weightOnly()
+    const { decoder } = graphsOf(checkpoint)
+    await prepare!({ decoder: pass({}, 'decoder').apply(decoder!) }, {}, { checkpoint, emit: () => {} })
+    expect(await readdir(join(folder, 'elsewhere/weights'))).toHaveLength(1)
+  })
+})
+
+describe('a file that is kept', () => {
+  const path = async () => join(cache, (await kept())[0]!)
+
+  it('is of its own model: another one in its place, of the same size and time, has another', async () => {
+    const first = await run((await prepared()).graphs['decoder']!)
+    const weights = join(folder, 'model/model.safetensors')
+    const { atime, mtime, size } = await stat(weights)
+    await checkpoint[Symbol.asyncDispose]()
+    await writeModel(join(folder, 'model'), SIZE, 2)
+    await utimes(weights, atime, mtime)
+    expect((await stat(weights)).size).toBe(size)
+    checkpoint = await openModel(join(folder, 'model'))
+    const second = await prepared()
+    expect(made(second)).toBe(true)
+    expect(await run(second.graphs['decoder']!)).not.toEqual(first)
+    expect(await kept()).toHaveLength(2)
+  })
+
+  const flip = async (at: number) => {
+    const file = await open(await path(), 'r+')
+    const { size } = await file.stat()
+    const position = at < 0 ? size + at : at
+    const { buffer } = await file.read(Buffer.alloc(1), 0, 1, position)
+    await file.write(Buffer.of(buffer[0]! ^ 1), 0, 1, position)
+    await file.close()
+  }
+  it.each<[string, () => Promise<void>]>([
+    ['has a wrong bit in the middle', async () => flip((await stat(await path())).size >> 1)],
+    ['has a wrong bit at the end', () => flip(-1)],
+    ['has a wrong bit in its header', () => flip(40)],
+    ['ends early', async () => (await open(await path(), 'r+').then(async (file) => (await file.truncate(100_000), file))).close()],
+    ['is empty', async () => writeFile(await path(), '')],
+    ['is another file', async () => writeFile(await path(), await readFile(join(folder, 'model/model.safetensors')))],
+  ])('is made anew where it %s, with a notice', async (_, damage) => {
+    const first = await bytesOf((await prepared()).graphs['decoder']!)
+    await damage()
+    const again = await prepared()
+    expect(again.codes).toEqual(['TENON_WEIGHTS_REBUILT'])
+    expect(await bytesOf(again.graphs['decoder']!)).toEqual(first)
+    expect((await prepared()).codes).toEqual([])
+    expect(await kept()).toHaveLength(1)
+  })
+})
+
+describe('an abort', () => {
+  it('ends the work with an AbortedError, and leaves nothing', async () => {
+    const abort = new AbortController()
+    await expect(prepared({}, { signal: abort.signal, onEvent: (event) => event.type === 'progress' && event.done > 0 && abort.abort() })).rejects.toMatchObject({ code: 'TENON_ABORTED' })
+    expect(await kept()).toEqual([])
+    expect(made(await prepared())).toBe(true)
+  })
+
+  it('before the beginning does too', async () => {
+    await expect(prepared({}, { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'TENON_ABORTED' })
+    expect(await kept()).toEqual([])
+  })
+})
+
+describe('where nothing can be kept', () => {
+  it.each<[string, () => Promise<void>]>([
+    ['a file is in the place of the folder', () => writeFile(cache, 'no folder')],
+    ['a folder is in the place of the file', async () => {
+      await prepared()
+      const name = (await kept())[0]!
+      await rm(join(cache, name))
+      await writeModel(join(cache, name), 16)
+    }],
+  ])('because %s, a notice says so, and weights are computed when they are asked for', async (_, spoil) => {
+    await spoil()
+    const { graphs, codes } = await prepared()
+    expect(codes).toContain('TENON_WEIGHTS_NOT_KEPT')
+    expect(await run(graphs['decoder']!)).toEqual(await run((await prepared({ cache: false })).graphs['decoder']!))
+    if ((await stat(cache)).isDirectory()) expect((await kept()).filter((name) => name.endsWith('.tmp') || name.endsWith('.lock'))).toEqual([])
+  })
+
+  it.skipIf(process.getuid?.() === 0)('because the folder may not be written, too', async () => {
+    await prepared()
+    await rm(join(cache, (await kept())[0]!))
+    await chmod(cache, 0o500)
+    onTestFinished(() => chmod(cache, 0o700))
+    expect((await prepared()).codes).toEqual(['TENON_WEIGHTS_NOT_KEPT'])
+  })
+
+  it('because the disk is full, too, and how much room it takes', async () => {
+    disk.blocks = 10
+    onTestFinished(() => void (disk.blocks = undefined))
+    const { codes, graphs, events } = await prepared()
+    expect(codes).toEqual(['TENON_WEIGHTS_NOT_KEPT'])
+    expect(events.at(-1)).toMatchObject({ message: expect.stringContaining('the weights take 1 MB, and there is room for 1 MB') as string })
+    expect(computed(graphs['decoder']!)).not.toEqual([])
+    expect(await kept()).toEqual([])
+  })
+
+  it('weights that cannot be read are told as what they are', async () => {
+    await rm(join(folder, 'model/model.safetensors'))
+    await expect(prepared()).rejects.toThrow('ENOENT')
+  })
+})
+
+describe('the size of all that is kept', () => {
+  it('is bounded: what was not used for longest goes, and what was used within the hour stays', async () => {
+    await prepared()
+    const [mine] = await kept()
+    const hours = (count: number) => new Date(Date.now() - count * 3600 * 1000)
+    for (const [name, age] of [['old.safetensors', 50], ['older.safetensors', 60], ['new.safetensors', 0.5], ['left.safetensors.1.tmp', 30], ['growing.safetensors.1.tmp', 1], ['other.txt', 99]] as const) {
+      await writeFile(join(cache, name), Buffer.alloc(1000))
+      await utimes(join(cache, name), hours(age), hours(age))
+    }
+    const { size } = await stat(join(cache, mine!))
+    await evict(cache, size + 2500)
+    expect(await kept()).toEqual([mine, 'growing.safetensors.1.tmp', 'new.safetensors', 'old.safetensors', 'other.txt'].toSorted())
+    await evict(cache, 0)
+    expect(await kept()).toEqual([mine, 'growing.safetensors.1.tmp', 'new.safetensors', 'other.txt'].toSorted())
+  })
+
+  it('counts a file that is opened as used', async () => {
+    await prepared()
+    const path = join(cache, (await kept())[0]!)
+    await utimes(path, new Date(0), new Date(0))
+    await prepared()
+    expect(Date.now() - (await stat(path)).mtimeMs).toBeLessThan(60_000)
+  })
+})
+
+describe('processes that start at once', () => {
+  let script: string
+  beforeAll(async () => {
+    const target = await mkdtemp(join(import.meta.dirname, '../../node_modules/.bundle-'))
+    await build({
+      configFile: false,
+      logLevel: 'silent',
+      resolve: { conditions: ['tenon-source'] },
+      ssr: { noExternal: [/^@tenon\//], external: ['tokenizers'], resolve: { conditions: ['tenon-source', 'node', 'import'] } },
+      build: { ssr: fileURLToPath(new URL('test-prepare-process.ts', import.meta.url)), outDir: target, target: 'node20', minify: false, emptyOutDir: false, rollupOptions: { output: { entryFileNames: 'bundle.mjs' } } },
+    })
+    script = join(target, 'bundle.mjs')
+  })
+  afterAll(() => rm(dirname(script), { recursive: true }))
+
+  const start = (environment: Record<string, string> = {}) => {
+    const child = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env['PATH'], MODEL: join(folder, 'big'), TENON_CACHE: cache, ...environment } })
+    const output = Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]).then(([out, errors, [code, signal]]) => {
+      if (code !== 0) throw new Error(`ended with ${String(code ?? signal)}: ${errors}`)
+      return JSON.parse(out) as { told: string[]; read: number; files: string[] }
+    })
+    output.catch(() => undefined)
+    return { child, output }
+  }
+  const folderOf = () => readdir(join(cache, 'weights')).catch(() => [])
+
+  it('make one file between them', async () => {
+    await writeModel(join(folder, 'big'), 1536)
+    const outputs = await Promise.all([start(), start(), start()].map(({ output }) => output))
+    expect(outputs.filter(({ read }) => read > 0)).toHaveLength(1)
+    expect(new Set(outputs.flatMap(({ files }) => files.map((file) => basename(file)))).size).toBe(2)
+    expect(await folderOf()).toHaveLength(1)
+  })
+
+  it('do not mind one that was killed in the middle', async () => {
+    await writeModel(join(folder, 'big'), 2048)
+    const { child, output } = start()
+    while (!(await folderOf()).some((name) => name.endsWith('.tmp'))) await setTimeout(5)
+    child.kill('SIGKILL')
+    await expect(output).rejects.toThrow('SIGKILL')
+    expect((await folderOf()).some((name) => name.endsWith('.safetensors'))).toBe(false)
+    const after = await start().output
+    expect(after.read).toBeGreaterThan(0)
+    expect(await folderOf()).toEqual([expect.stringMatching(/^big-[0-9a-f]{40}\.safetensors$/)])
+  })
+})

@@ -1,0 +1,152 @@
+import { mkdir, readdir, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { withFileLock } from '@tenon/checkpoint'
+import type { Constant, Graph, Graphs, PrepareContext } from '@tenon/core'
+import { cacheFolder } from '../weights/cache-folder.js'
+import { derivedFrom, storedOf, type Derivation } from '../weights/derive.js'
+import { evict } from '../weights/evict.js'
+import { fileIdentity } from '../weights/file-identity.js'
+import { digestOf, NotKept, openKept, weightBytes, writeKept, type Entry } from '../weights/kept-file.js'
+import { NOT_WRITTEN } from '../weights/quantizer.js'
+import type { Settings } from './options.js'
+
+/**
+ * Sees to it that what the passes left to be computed lies in a file: one that is kept from before, or is made now. Where no file can be
+ * kept, a notice says so, and the graphs stay as they are: their weights are computed when a backend asks.
+ * @throws AbortedError, and what reading the weights throws.
+ */
+export async function prepare(graphs: Graphs, { cache, cacheBytes }: Settings, context: PrepareContext): Promise<Graphs> {
+  const { checkpoint, emit, signal } = context
+  const { entries, places } = planOf(graphs)
+  if (cache === false || entries.length === 0) return graphs
+  const paths = pathsOf(checkpoint.constants.values(), entries)
+  if (paths.length === 0) return graphs // nothing by which the weights could be known again
+  const path = join(cacheFolder(cache, process.env), `${basename(checkpoint.reference).replaceAll(/[^\w.-]+/g, '-').slice(-60)}-${await keyOf(paths, entries, checkpoint.config)}.safetensors`)
+  try {
+    const tensors = await kept(path, entries, cacheBytes, context)
+    return replaced(graphs, new Map(Array.from(places, ([constant, name]) => [constant, tensors.get(name)!])))
+  } catch (error) {
+    if (!(error instanceof NotKept) && !(error instanceof Error && error.message.startsWith(NOT_WRITTEN))) throw error
+    if (signal?.aborted) throw error
+    emit({ type: 'notice', code: 'TENON_WEIGHTS_NOT_KEPT', message: `Quantised weights cannot be kept in ${dirname(path)}: ${error.message.replace(`${NOT_WRITTEN} `, '')}. They are computed at each start; name another folder in TENON_CACHE` })
+    return graphs
+  }
+}
+
+/** The file's tensors, from before or from now. */
+async function kept(path: string, entries: readonly Entry[], cacheBytes: number, { emit, signal }: PrepareContext): Promise<ReadonlyMap<string, Constant>> {
+  const key = basename(path)
+  const options = { key, signal }
+  const before = await openKept(path, entries, options)
+  if (typeof before === 'object') return before
+
+  const folder = dirname(path)
+  await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
+    throw new NotKept(String((cause as Error).message), { cause })
+  })
+  const onWait = () => emit({ type: 'notice', code: 'TENON_WEIGHTS_WAITING', message: 'Another process is quantising these weights; waiting for it' })
+  const making = async () => {
+    const meanwhile = await openKept(path, entries, options)
+    if (typeof meanwhile === 'object') return meanwhile
+    if (meanwhile !== undefined) emit({ type: 'notice', code: 'TENON_WEIGHTS_REBUILT', message: `The quantised weights in ${path} are computed anew: the file ${meanwhile}` })
+    // Who holds the lock is alone: unfinished files of this name are of processes that are gone.
+    for (const name of await readdir(folder)) if (name.startsWith(`${key}.`) && name.endsWith('.tmp')) await rm(join(folder, name), { force: true }).catch(() => undefined)
+    const total = entries.reduce((sum, { derivation }) => sum + weightBytes(derivation), 0)
+    let done = 0
+    const progress = () => emit({ type: 'progress', stage: 'quantising weights', done, total, unit: 'bytes' })
+    progress()
+    await writeKept(path, entries, {
+      ...options,
+      onBytes(bytes) {
+        done += bytes
+        progress()
+      },
+    })
+    await evict(folder, cacheBytes)
+    const made = await openKept(path, entries, options)
+    if (typeof made === 'object') return made
+    throw new NotKept(made === undefined ? 'the file is gone' : `the file ${made}`)
+  }
+  return withFileLock(`${path}.lock`, { signal: signal ?? new AbortController().signal, onWait }, making).catch((error: unknown) => {
+    throw isOfTheSystem(error) && error.path?.startsWith(path) === true ? new NotKept(error.message, { cause: error }) : error
+  })
+}
+
+const isOfTheSystem = (error: unknown): error is NodeJS.ErrnoException => error instanceof Error && 'syscall' in error
+
+interface Plan {
+  readonly entries: readonly Entry[]
+  /** Under which name each constant of the graphs is kept. */
+  readonly places: ReadonlyMap<Constant, string>
+}
+
+/** What is to be computed, once for all graphs that want the same of the same weight. */
+function planOf(graphs: Graphs): Plan {
+  const entries = new Map<string, { derivation: Derivation; names: string[] }>()
+  const places = new Map<Constant, string>()
+  const taken = new Set<string>()
+  const free = (name: string) => {
+    let chosen = name
+    for (let count = 2; taken.has(chosen); count++) chosen = `${name} ${count}`
+    taken.add(chosen)
+    return chosen
+  }
+  for (const graph of new Set(Object.values(graphs))) {
+    for (const [name, constant] of graph.constants) {
+      const derived = derivedFrom(constant)
+      if (derived === undefined) continue
+      const same = sameness(derived.derivation)
+      const entry = entries.get(same) ?? { derivation: derived.derivation, names: [] }
+      entries.set(same, entry)
+      if (entry.names[derived.part] === undefined) entry.names[derived.part] = free(name)
+      places.set(constant, entry.names[derived.part]!)
+    }
+  }
+  // Of what is made together, a graph may use only a part.
+  for (const { derivation, names } of entries.values()) derivation.parts.forEach((_, part) => (names[part] ??= free(`${names.find((name) => name !== undefined)!}.${part}`)))
+  return { entries: Array.from(entries.values()), places }
+}
+
+let count = 0
+const numbers = new WeakMap<object, number>()
+const numberOf = (object: object) => {
+  const number = numbers.get(object) ?? count++
+  numbers.set(object, number)
+  return number
+}
+
+/** Equal where the same is made of the same bytes. */
+function sameness(derivation: Derivation): string {
+  const { weight, axis, transpose = false, recipe, inputScales } = derivation
+  const source = storedOf(weight)
+  const bytes = source.file === undefined ? numberOf(source) : [source.file.path, source.file.offset]
+  return JSON.stringify([bytes, source.dtype, weight.shape, axis, transpose, recipe, inputScales && numberOf(derivation)])
+}
+
+/** The files that the weights come from, also those that are computed from what lies in them. */
+function pathsOf(constants: Iterable<Constant>, entries: readonly Entry[]): readonly string[] {
+  const files = [...constants, ...entries.map(({ derivation }) => storedOf(derivation.weight))].flatMap((constant) => [constant.file, constant.stored?.file, constant.blocks?.codes.file])
+  return Array.from(new Set(files.flatMap((file) => (file === undefined ? [] : [file.path])))).toSorted()
+}
+
+/** Names what is kept: whose weights, and what was made of them how. */
+async function keyOf(paths: readonly string[], entries: readonly Entry[], config: object): Promise<string> {
+  const files = await Promise.all(paths.map(fileIdentity))
+  const made = entries.map(({ names, derivation: { weight, axis, transpose, recipe, inputScales, parts } }) => {
+    const { file, dtype } = storedOf(weight)
+    return [names, dtype, file && [paths.indexOf(file.path), file.offset], weight.shape, axis, transpose, recipe, inputScales !== undefined, parts]
+  })
+  return digestOf([ARITHMETIC, files, config, made])
+}
+
+/** Counted up when quantising gives other numbers than before. */
+const ARITHMETIC = 1
+
+/** Roles that share a graph go on sharing one. */
+function replaced(graphs: Graphs, constants: ReadonlyMap<Constant, Constant>): Graphs {
+  const done = new Map<Graph, Graph>()
+  for (const graph of Object.values(graphs)) {
+    if (!done.has(graph)) done.set(graph, Object.freeze({ ...graph, constants: new Map(Array.from(graph.constants, ([name, constant]) => [name, constants.get(constant) ?? constant])) }))
+  }
+  return Object.fromEntries(Object.entries(graphs).map(([role, graph]) => [role, done.get(graph)!]))
+}

@@ -1,0 +1,33 @@
+import type { Compressor, Pass } from '@tenon/core'
+import { settingsOf, type WeightOnlyOptions } from './options.js'
+import { prepare } from './prepare.js'
+import { weightOnlyPass } from './weight-only-pass.js'
+
+/**
+ * The compressor plugin `'weight-only'`: weights in 4, 8 or 16 bits, computed once and kept on disk, and activations as they are.
+ * What decoders are run with, whose speed is how fast their weights can be read.
+ * @param defaults Hold unless a task asks for something else.
+ * @throws InvalidOptionError
+ * @example
+ * const runtime = createRuntime({ plugins: [files(), onnx(), qwen2(), codeGeneration(), weightOnly()] })
+ * const complete = await runtime.task('code-generation', { model, compress: { name: 'weight-only', bits: 4 } })
+ */
+export function weightOnly(defaults: WeightOnlyOptions = {}): Compressor<'weight-only', WeightOnlyOptions> {
+  settingsOf(defaults)
+  return {
+    kind: 'compressor',
+    version: 'v1',
+    name: 'weight-only',
+    pass: (options, role) => weightOnlyPass(settingsOf({ ...defaults, ...options }), role),
+    prepare: (graphs, options, context) => prepare(graphs, settingsOf({ ...defaults, ...options }), context),
+  }
+}
+
+/**
+ * The pass alone, for an export: weights are computed when they are written.
+ * @param role Of a decoder, `'prefill'` for the graph that reads prompts.
+ * @throws InvalidOptionError
+ * @example
+ * await writeOnnx(quantizeWeights({ bits: 4, blockSize: 128 }).apply(model), 'model/onnx/model_q4.onnx')
+ */
+export const quantizeWeights = (options: Omit<WeightOnlyOptions, 'cache' | 'cacheBytes'> = {}, role = 'model'): Pass => weightOnlyPass(settingsOf(options), role)

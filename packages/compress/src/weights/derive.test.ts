@@ -1,0 +1,91 @@
+import fs from 'node:fs'
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { homedir, tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { crc32 } from 'node:zlib'
+import { bytesOf, inlineConstant } from '@tenon/core'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { counted, normal } from '../test-support.js'
+import { cacheFolder } from './cache-folder.js'
+import { derive, type Derivation } from './derive.js'
+import { fileIdentity } from './file-identity.js'
+import { quantizer } from './quantizer.js'
+import { perform } from './threads.js'
+
+/** Of several pieces. */
+const [ROWS, COLUMNS] = [3000, 2048] as const
+const pattern = normal([4099])
+const values = Float32Array.from({ length: ROWS * COLUMNS }, (_, index) => pattern[index % 4099]!)
+const derivation = (weight = inlineConstant('float32', [ROWS, COLUMNS], values)): Derivation => ({
+  recipe: { kind: 'blocks', bits: 4, blockSize: 32 },
+  weight,
+  axis: 0,
+  parts: [{ dtype: 'uint8', shape: [ROWS, COLUMNS / 32, 16] }, { dtype: 'float32', shape: [ROWS, COLUMNS / 32] }],
+})
+
+describe('a constant that is derived', () => {
+  it('is computed in other threads, piece by piece, and is what one piece would be', async () => {
+    const source = counted(inlineConstant('float32', [ROWS, COLUMNS], values))
+    const [codes, scales] = derive(derivation(source as never))
+    let ticks = 0
+    const timer = setInterval(() => ticks++, 1)
+    const bytes = [await codes!.bytes(), await scales!.bytes()]
+    clearInterval(timer)
+    expect(ticks).toBeGreaterThan(5) // the event loop went on
+    expect(source.reads()).toBe(1)
+    const { parts } = quantizer({ fs, crc32 }).perform({ recipe: { kind: 'blocks', bits: 4, blockSize: 32 }, source: { bytes: bytesOf(values) }, dtype: 'float32', rows: ROWS, columns: COLUMNS, axis: 0, transpose: false })
+    expect(bytes.map((part, index) => Buffer.compare(part, parts[index]!))).toEqual([0, 0])
+    expect(values[0]).toBe(pattern[0]) // the numbers at hand were not given away to a thread
+  })
+
+  it('says of weights that are not finite that they are, as a coded error', async () => {
+    const broken = values.slice()
+    broken[ROWS * COLUMNS - 1] = NaN
+    const [codes, scales] = derive(derivation(inlineConstant('float32', [ROWS, COLUMNS], broken)))
+    await expect(codes!.bytes()).rejects.toMatchObject({ code: 'TENON_INVALID_INPUT' })
+    await expect(scales!.bytes()).rejects.toMatchObject({ code: 'TENON_INVALID_INPUT' })
+  })
+})
+
+it('work that has not begun ends with its signal, and what has is finished', async () => {
+  const abort = new AbortController()
+  const job = () => ({ recipe: { kind: 'channels' } as const, source: { bytes: bytesOf(values).slice() }, dtype: 'float32' as const, rows: ROWS, columns: COLUMNS, axis: 0 as const, transpose: true })
+  const all = Array.from({ length: 9 }, () => perform(job(), abort.signal))
+  abort.abort()
+  const ends = await Promise.allSettled(all)
+  expect(ends[0]!.status).toBe('fulfilled')
+  expect(ends.at(-1)).toMatchObject({ status: 'rejected', reason: { code: 'TENON_ABORTED' } })
+})
+
+describe('a file of weights', () => {
+  it('is known by the name that the hub gave it, wherever its cache is, and otherwise by place, time and contents', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'tenon-'))
+    onTestFinished(() => rm(folder, { recursive: true }))
+    const hash = '0123456789abcdef'.repeat(4)
+    await mkdir(join(folder, 'one/blobs'), { recursive: true })
+    await writeFile(join(folder, 'one/blobs', hash), 'weights')
+    const before = await fileIdentity(join(folder, 'one/blobs', hash))
+    await rename(join(folder, 'one'), join(folder, 'two'))
+    expect(await fileIdentity(join(folder, 'two/blobs', hash))).toEqual(before)
+
+    await writeFile(join(folder, 'plain'), 'weights')
+    const plain = await fileIdentity(join(folder, 'plain'))
+    await rename(join(folder, 'plain'), join(folder, 'moved'))
+    expect(await fileIdentity(join(folder, 'moved'))).not.toEqual(plain)
+  })
+})
+
+describe('the folder of kept weights', () => {
+  it.each<[string, string | URL | undefined, Record<string, string>, string, string]>([
+    ['what was told', '/told', { TENON_CACHE: '/own' }, 'linux', '/told'],
+    ['also as an address', pathToFileURL('/told'), {}, 'linux', '/told'],
+    ['below TENON_CACHE', undefined, { TENON_CACHE: '/own', XDG_CACHE_HOME: '/xdg' }, 'linux', '/own/weights'],
+    ['below XDG_CACHE_HOME', undefined, { XDG_CACHE_HOME: '/xdg' }, 'darwin', '/xdg/tenon/weights'],
+    ['below ~/.cache on Linux', undefined, { TENON_CACHE: ' ' }, 'linux', join(homedir(), '.cache/tenon/weights')],
+    ['below ~/Library/Caches on a Mac', undefined, {}, 'darwin', join(homedir(), 'Library/Caches/tenon/weights')],
+    ['below LOCALAPPDATA on Windows', undefined, { LOCALAPPDATA: '/local' }, 'win32', '/local/tenon/weights'],
+  ])('is %s', (_, told, environment, platform, folder) => {
+    expect(resolve(cacheFolder(told, environment, platform))).toBe(resolve(folder))
+  })
+})

@@ -1,0 +1,26 @@
+import { readdir, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { ABANDONED } from './kept-file.js'
+
+/** Milliseconds within which a file that was used may still be about to be mapped. */
+const IN_USE = 3600 * 1000
+
+/**
+ * Removes those kept files that were not used for longest until the rest takes no more than `most` bytes, and what processes that
+ * ended in the middle left behind. Files used within the hour stay. One that a process has mapped stays there for it (on Windows:
+ * cannot be removed yet).
+ */
+export async function evict(folder: string, most: number, now = Date.now()): Promise<void> {
+  const names = await readdir(folder).catch(() => [])
+  const looked = await Promise.all(names.map(async (name) => ({ path: join(folder, name), stats: await stat(join(folder, name)).catch(() => undefined) })))
+  const remove = (path: string) => rm(path, { force: true }).catch(() => undefined)
+  for (const { path, stats } of looked) if (path.endsWith('.tmp') && stats !== undefined && now - stats.mtimeMs > ABANDONED) await remove(path)
+
+  const kept = looked.flatMap(({ path, stats }) => (path.endsWith('.safetensors') && stats?.isFile() ? [{ path, size: stats.size, used: stats.mtimeMs }] : []))
+  let total = kept.reduce((sum, { size }) => sum + size, 0)
+  for (const { path, size, used } of kept.toSorted((a, b) => a.used - b.used)) {
+    if (total <= most || now - used < IN_USE) return
+    await remove(path)
+    total -= size
+  }
+}

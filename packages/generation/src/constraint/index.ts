@@ -1,0 +1,6 @@
+export type { Constraint, ConstraintFactory } from './constraint.js'
+export { grammar, type GrammarOptions } from './grammar.js'
+export { InvalidGrammarError } from './invalid-grammar-error.js'
+export { jsonSchema, type JsonSchemaOptions } from './json-schema.js'
+export { UnsatisfiableConstraintError } from './unsatisfiable-constraint-error.js'
+export { UnsupportedSchemaError } from './unsupported-schema-error.js'

@@ -1,0 +1,219 @@
+import { AbortedError } from '@tenon/core'
+import { largest, logSoftmax, type Sampler } from '../sampling/index.js'
+import type { TextStream } from '../text/index.js'
+import { GenerationStream } from './generation-stream.js'
+import type { Job, Row, RowSlots } from './job.js'
+import type { Beam, BeamOptions, FinishReason } from './decoder.js'
+
+export interface BeamSearchJobOptions {
+  readonly prompt: readonly number[]
+  readonly maxNewTokens: number
+  readonly beams: Required<BeamOptions>
+  /** For what it makes of scores. Nothing is drawn. */
+  readonly sampler: Sampler
+  readonly endTokens: ReadonlySet<number>
+  readonly stopTokens: ReadonlySet<number>
+  /** A text from its beginning. */
+  readonly text: () => TextStream
+  /** Whether a text can end it: texts are then put together at every step. */
+  readonly stops: boolean
+  readonly signal: AbortSignal | undefined
+  readonly onChange: () => void
+  readonly onEnd: (milliseconds: number) => void
+}
+
+/** A text that goes on by one token. */
+interface Candidate {
+  readonly row: Row
+  readonly token: number
+  readonly logprob: number
+}
+
+interface Finished {
+  readonly tokens: readonly number[]
+  readonly logprob: number
+  readonly score: number
+  readonly finishReason: FinishReason
+}
+
+/** Several texts side by side, the likeliest: of what each may go on with, the best of all go on. As transformers' `_beam_search` decides. */
+export class BeamSearchJob implements Job {
+  readonly stream: GenerationStream
+  readonly scored = false
+  readonly width: number
+  readonly most: number
+  readonly expected: number
+  readonly promptLength: number
+  readonly held = false
+  readonly #options: BeamSearchJobOptions
+  readonly #start = performance.now()
+  #rows: Row[]
+  /** The rows' sums, in their order. */
+  #logprobs: number[] = [0]
+  /** Of each row that was run, its best continuations. */
+  #candidates: Candidate[] = []
+  #finished: Finished[] = []
+  #length = 0
+  #ended = false
+  #cached: number | undefined
+  #firstToken: number | undefined
+  #prefill = 0
+
+  constructor(options: BeamSearchJobOptions) {
+    const { prompt, maxNewTokens, beams, signal, onChange } = options
+    this.#options = options
+    this.#rows = [{ job: this, tokens: [...prompt], slot: undefined }]
+    this.width = beams.count
+    this.most = this.expected = prompt.length + maxNewTokens
+    this.promptLength = prompt.length
+    this.stream = new GenerationStream({ resumed: onChange, cancelled: () => this.fail(new AbortedError('Its consumer stopped iterating')) })
+    signal?.addEventListener('abort', this.#abort, { once: true })
+    if (signal?.aborted) this.#abort()
+  }
+
+  get rows(): readonly Row[] {
+    return this.#rows
+  }
+
+  get ended(): boolean {
+    return this.#ended
+  }
+
+  admitted(cached: number): void {
+    this.#cached = cached
+  }
+
+  spent(milliseconds: number): void {
+    if (this.#firstToken === undefined) this.#prefill += milliseconds
+  }
+
+  receive(row: Row, logits: Float32Array): void {
+    if (this.#options.maxNewTokens === 0) return this.#finish([{ tokens: [], logprob: 0, score: 0, finishReason: 'length' }])
+    logSoftmax(logits)
+    this.#options.sampler.process(logits, { tokens: row.tokens, promptLength: this.promptLength })
+    const before = this.#logprobs[this.#rows.indexOf(row)]!
+    for (const { token, score } of largest(logits, this.#width)) this.#candidates.push({ row, token, logprob: before + score })
+  }
+
+  async settle(slots: RowSlots): Promise<void> {
+    if (this.#candidates.length === 0) return // another chunk of the prompt
+    this.#firstToken ??= performance.now()
+    this.#length++
+    const { beams, maxNewTokens } = this.#options
+    const candidates = this.#candidates.sort((a, b) => b.logprob - a.logprob).slice(0, this.#width)
+    this.#candidates = []
+    const reasons = candidates.map((candidate) => this.#reason(candidate))
+    const enough = beams.earlyStopping === true && this.#finished.length === beams.count
+    for (const [place, candidate] of enough ? [] : candidates.slice(0, beams.count).entries()) {
+      if (reasons[place] !== undefined) this.#keep(candidate, reasons[place])
+    }
+    const going = candidates.filter((_, place) => reasons[place] === undefined).slice(0, beams.count)
+    if (going.length === 0 || this.#length === maxNewTokens || !this.#mayImprove(going[0]!.logprob)) return this.#finish(this.#finished)
+    await this.#goOn(going, slots)
+  }
+
+  fail(error: unknown): void {
+    if (this.#ended) return
+    this.#close()
+    this.stream.fail(error)
+  }
+
+  /** Enough candidates that `count` are left where all end tokens are among them. */
+  get #width(): number {
+    return Math.max(2, 1 + this.#options.endTokens.size) * this.#options.beams.count
+  }
+
+  /** What ends a text with this token. */
+  #reason({ row, token }: Candidate): FinishReason | undefined {
+    const { endTokens, stopTokens, stops, maxNewTokens } = this.#options
+    if (endTokens.has(token)) return 'end-token'
+    if (stopTokens.has(token)) return 'stop-token'
+    if (stops && this.#textOf([...row.tokens.slice(this.promptLength), token]).stopped !== undefined) return 'stop-string'
+    return this.#length === maxNewTokens ? 'length' : undefined
+  }
+
+  #keep({ row, token, logprob }: Candidate, finishReason: FinishReason): void {
+    const { count, lengthPenalty } = this.#options.beams
+    this.#finished.push({ tokens: [...row.tokens.slice(this.promptLength), token], logprob, score: logprob / this.#length ** lengthPenalty, finishReason })
+    this.#finished.sort((a, b) => b.score - a.score)
+    this.#finished.length = Math.min(this.#finished.length, count)
+  }
+
+  /** Whether what goes on may become better than what is finished. */
+  #mayImprove(best: number): boolean {
+    const { count, lengthPenalty, earlyStopping } = this.#options.beams
+    if (this.#finished.length < count) return true
+    if (earlyStopping === true) return false
+    const length = earlyStopping === 'never' && lengthPenalty > 0 ? this.#options.maxNewTokens : this.#length
+    return best / length ** lengthPenalty > this.#finished.at(-1)!.score
+  }
+
+  /** Gives each text that goes on a row: its parent's where that is still free, else a copy of it in place of one that ends. */
+  async #goOn(going: readonly Candidate[], slots: RowSlots): Promise<void> {
+    const parents = new Set(going.map(({ row }) => row))
+    const free = this.#rows.filter((row) => !parents.has(row))
+    const taken = new Set<Row>()
+    const rows: Row[] = []
+    const grown: (() => void)[] = []
+    for (const { row: parent, token } of going) {
+      let row = parent
+      if (taken.has(parent)) {
+        const left = free.pop()
+        row = left ?? { job: this, tokens: [], slot: await slots.fork(parent.slot!) }
+        if (left !== undefined) await slots.copy(parent.slot!, left.slot!)
+        row.tokens.splice(0, row.tokens.length, ...parent.tokens)
+      }
+      taken.add(row)
+      rows.push(row)
+      grown.push(() => row.tokens.push(token)) // not before all copies are made
+    }
+    for (const grow of grown) grow()
+    for (const row of free) slots.release(row.slot!)
+    this.#rows = rows
+    this.#logprobs = going.map(({ logprob }) => logprob)
+  }
+
+  #textOf(tokens: readonly number[]): TextStream {
+    const text = this.#options.text()
+    for (const token of tokens) if (!this.#options.endTokens.has(token) && !this.#options.stopTokens.has(token)) text.push(token)
+    text.end()
+    return text
+  }
+
+  #finish(finished: readonly Finished[]): void {
+    const { beams } = this.#options
+    const best = finished.slice(0, beams.best).map((each): Beam => ({ ...each, text: this.#textOf(each.tokens).text }))
+    const { text, tokens, logprob, finishReason } = best[0]!
+    if (tokens.length > 0) this.stream.push({ text, tokens })
+    this.#close()
+    const now = performance.now()
+    const decodeMilliseconds = this.#firstToken === undefined ? 0 : now - this.#firstToken
+    this.stream.finish({
+      text,
+      tokens,
+      logprob,
+      finishReason,
+      beams: best,
+      stats: {
+        promptTokens: this.promptLength,
+        cachedTokens: this.#cached ?? 0,
+        generatedTokens: tokens.length,
+        timeToFirstToken: this.#firstToken === undefined ? 0 : this.#firstToken - this.#start,
+        prefillMilliseconds: this.#prefill,
+        decodeMilliseconds,
+        tokensPerSecond: tokens.length > 1 ? ((tokens.length - 1) / decodeMilliseconds) * 1000 : 0,
+        draftedTokens: 0,
+        acceptedTokens: 0,
+      },
+    })
+    this.#options.onEnd(now - this.#start)
+  }
+
+  readonly #abort = () => this.fail(new AbortedError(this.#options.signal?.reason))
+
+  #close(): void {
+    this.#ended = true
+    this.#options.signal?.removeEventListener('abort', this.#abort)
+    this.#options.onChange()
+  }
+}

@@ -1,0 +1,6 @@
+export { InvalidLogitsError } from './invalid-logits-error.js'
+export { largest } from './largest.js'
+export { logSoftmax } from './log-softmax.js'
+export type { LogitsContext, LogitsProcessor } from './logits-processor.js'
+export { createSampler, type Sample, type Sampler } from './sampler.js'
+export { samplingOptions, type SamplingOptions } from './sampling-options.js'

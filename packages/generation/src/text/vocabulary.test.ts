@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest'
+import { vocabularyOf } from './index.js'
+import { tokenizers } from './test-tokenizers.js'
+
+const text = (bytes: Uint8Array) => Buffer.from(bytes).toString()
+
+describe('a vocabulary', () => {
+  it.each(['byte-level', 'byte-fallback'] as const)('spells texts in bytes: %s', async (kind) => {
+    const tokenizer = tokenizers[kind]
+    const vocabulary = vocabularyOf(tokenizer)
+    for (const sample of ['The joint needs neither', '榫卯 and 🪵', 'café\n\t']) {
+      const { ids } = await tokenizer.encode(sample, { addSpecialTokens: false })
+      const spelled = Buffer.concat(ids.map((id) => vocabulary.bytes(id))).toString()
+      expect(spelled).toBe(kind === 'byte-fallback' ? ` ${sample}` : sample)
+    }
+  })
+
+  it('is made once for a tokenizer', () => {
+    expect(vocabularyOf(tokenizers['byte-level'])).toBe(vocabularyOf(tokenizers['byte-level']))
+  })
+
+  it('spells pieces of words as they read in the middle of a text', () => {
+    const tokenizer = tokenizers.WordPiece
+    expect(text(vocabularyOf(tokenizer).bytes(tokenizer.idOf('##s')!))).toBe('s')
+    expect(text(vocabularyOf(tokenizer).bytes(tokenizer.idOf('the')!))).toBe(' the')
+  })
+
+  it('has nothing to say for special tokens and for ids that are none, and all for others', () => {
+    const tokenizer = tokenizers['byte-fallback']
+    const vocabulary = vocabularyOf(tokenizer)
+    expect([vocabulary.bytes(2).length, vocabulary.special(2), vocabulary.bytes(1e6).length, vocabulary.special(1e6)]).toEqual([0, true, 0, false])
+    const thinking = tokenizer.idOf('<think>')!
+    expect([text(vocabulary.bytes(thinking)), vocabulary.special(thinking)]).toEqual(['<think>', false])
+  })
+
+  it.each(Object.entries(tokenizers))('finds the tokens that begin with some bytes: %s', (_, tokenizer) => {
+    const vocabulary = vocabularyOf(tokenizer)
+    for (const prefix of [' ', ' th', '房', 'zzzz', '\u0000']) {
+      const expected = Array.from({ length: vocabulary.size }, (_, id) => id).filter((id) => Buffer.from(vocabulary.bytes(id)).toString('latin1').startsWith(Buffer.from(prefix).toString('latin1')))
+      expect([...vocabulary.beginningWith(Buffer.from(prefix))].sort((a, b) => a - b)).toEqual(expected)
+    }
+    expect([...vocabulary.beginningWith(new Uint8Array())]).toEqual([...vocabulary.sorted])
+  })
+})

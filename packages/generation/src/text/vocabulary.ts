@@ -1,0 +1,117 @@
+import type { Tokenizer } from '@tenon/core'
+import { spellingOf } from './spelling.js'
+
+/** What the tokens of a tokenizer say, as bytes. */
+export interface Vocabulary {
+  /** Ids lie below it. */
+  readonly size: number
+  /** What a token says in the middle of a text; nothing for special tokens and for ids that are none. A view: not to be written. */
+  bytes(id: number): Uint8Array
+  /** Whether decoders leave the token out where special tokens are skipped. */
+  special(id: number): boolean
+  /** The ids of the tokens that begin with these bytes, in the order of their bytes. */
+  beginningWith(bytes: Uint8Array): Int32Array
+  /** The ids of the tokens that say something, in the order of their bytes. */
+  readonly sorted: Int32Array
+}
+
+const vocabularies = new WeakMap<Tokenizer, Vocabulary>()
+const specials = new WeakMap<Tokenizer, ReadonlySet<number>>()
+
+/** The ids of a tokenizer's special tokens. */
+export function specialIds(tokenizer: Tokenizer): ReadonlySet<number> {
+  let ids = specials.get(tokenizer)
+  if (ids === undefined) specials.set(tokenizer, (ids = new Set(tokenizer.addedTokens.filter(({ special }) => special).map(({ id }) => id))))
+  return ids
+}
+
+/** The vocabulary of a tokenizer, spelled once: some 0.3 s for 150,000 tokens. */
+export function vocabularyOf(tokenizer: Tokenizer): Vocabulary {
+  let vocabulary = vocabularies.get(tokenizer)
+  if (vocabulary === undefined) vocabularies.set(tokenizer, (vocabulary = spell(tokenizer)))
+  return vocabulary
+}
+
+function spell(tokenizer: Tokenizer): Vocabulary {
+  const special = specialIds(tokenizer)
+  const size = tokenizer.addedTokens.reduce((most, { id }) => Math.max(most, id + 1), tokenizer.vocabularySize)
+  const { bytes: bytesOf } = spellingOf(tokenizer)
+  const spelled = Array.from({ length: size }, (_, id) => {
+    const token = special.has(id) ? undefined : tokenizer.tokenOf(id)
+    return token === undefined ? undefined : bytesOf(token)
+  })
+
+  const starts = new Uint32Array(size + 1)
+  for (let id = 0; id < size; id++) starts[id + 1] = starts[id]! + (spelled[id]?.length ?? 0)
+  const all = new Uint8Array(starts[size]!)
+  spelled.forEach((bytes, id) => bytes !== undefined && all.set(bytes, starts[id]))
+  const bytes = (id: number) => all.subarray(starts[id] ?? 0, starts[id + 1] ?? 0)
+
+  const sorted = sortedByBytes(all, starts)
+
+  function firstAtLeast(key: Uint8Array): number {
+    let low = 0
+    let high = sorted.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (Buffer.compare(bytes(sorted[middle]!), key) < 0) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  return {
+    size,
+    bytes,
+    special: (id) => special.has(id),
+    sorted,
+    beginningWith(prefix) {
+      const first = firstAtLeast(prefix)
+      let end = first
+      while (end < sorted.length && startsWith(bytes(sorted[end]!), prefix)) end++
+      return sorted.slice(first, end)
+    },
+  }
+}
+
+/** As many are sooner compared with each other than put into buckets. */
+const FEW = 24
+
+/**
+ * The ids of all that is not empty, in the order of its bytes; lower ids first among equals. Sorted byte by byte from the first one on,
+ * which looks at each byte about once.
+ */
+function sortedByBytes(all: Uint8Array, starts: Uint32Array): Int32Array {
+  const size = starts.length - 1
+  const sorted = Int32Array.from({ length: size }, (_, id) => id).filter((id) => starts[id + 1]! > starts[id]!)
+  const spare = new Int32Array(sorted.length)
+  function compare(a: number, b: number, from: number): number {
+    for (let depth = from; ; depth++) {
+      const [one, other] = [bucket(a, depth), bucket(b, depth)]
+      if (one !== other) return one - other
+      if (one === 0) return a - b
+    }
+  }
+  // Bucket 0 is for those that are at their end.
+  const bucket = (id: number, depth: number) => (starts[id]! + depth < starts[id + 1]! ? all[starts[id]! + depth]! + 1 : 0)
+  const open: [start: number, end: number, depth: number][] = [[0, sorted.length, 0]]
+  for (let range = open.pop(); range !== undefined; range = open.pop()) {
+    const [start, end, depth] = range
+    if (end - start <= FEW) {
+      sorted.subarray(start, end).sort((a, b) => compare(a, b, depth))
+      continue
+    }
+    const places = new Int32Array(258)
+    for (let index = start; index < end; index++) places[bucket(sorted[index]!, depth) + 1]!++
+    for (let value = 0; value < 257; value++) places[value + 1]! += places[value]!
+    const firsts = places.slice()
+    for (let index = start; index < end; index++) spare[start + places[bucket(sorted[index]!, depth)]!++] = sorted[index]!
+    sorted.set(spare.subarray(start, end), start)
+    for (let value = 1; value < 257; value++) {
+      if (firsts[value + 1]! - firsts[value]! > 1) open.push([start + firsts[value]!, start + firsts[value + 1]!, depth + 1])
+    }
+  }
+  return sorted
+}
+
+const startsWith = (bytes: Uint8Array, prefix: Uint8Array) => bytes.length >= prefix.length && prefix.every((byte, index) => bytes[index] === byte)

@@ -1,0 +1,21 @@
+import type { Checkpoint, Model } from '@tenon/core'
+import { sizeIn } from './config.js'
+import { defineDecoder } from './decoder.js'
+import { llamaConfig, logits, type LlamaConfig } from './llama.js'
+
+/**
+ * Mistral (Jiang et al. 2023): a Llama in which a token sees no more than the window of tokens before it, in the releases that have one.
+ * @example
+ * const { decoder } = await mistral().build(checkpoint, { head: 'causal-lm' })
+ */
+export const mistral = (): Model<'mistral'> => defineDecoder({ name: 'mistral', config, logits, maxLength: ({ rotary }) => rotary.positions })
+
+function config(checkpoint: Checkpoint): LlamaConfig {
+  // A window that is left out is that of the first release; one of null is none.
+  const window = checkpoint.config['sliding_window'] === null ? undefined : sizeIn(checkpoint, 'sliding_window', 4096)
+  return llamaConfig(checkpoint, {
+    biases: { projections: false, output: false, mlp: false },
+    windows: Array.from({ length: sizeIn(checkpoint, 'num_hidden_layers') }, () => window),
+    positions: 131_072,
+  })
+}
