@@ -7,6 +7,8 @@ export type Graphs = Readonly<Record<string, Graph>>
 export interface BuildOptions {
   /** What stands on top of the base: `'base'`, `'masked-lm'`, `'question-answering'`, … */
   readonly head: string
+  /** Which of the head's graphs are wanted; others may be left out. Default: all. */
+  readonly roles?: readonly string[]
 }
 
 /** A family of architectures: emits the graph of a checkpoint. */

@@ -13,7 +13,7 @@ import { NoSuchTaskError } from './errors/no-such-task-error.js'
 import type { Emit, TenonEvent } from './events.js'
 import type { Graph } from './graph.js'
 import { keyOf } from './identity.js'
-import type { Graphs } from './model.js'
+import type { BuildOptions, Graphs } from './model.js'
 import { nearest } from './nearest.js'
 import { orAborted } from './or-aborted.js'
 import { tabulate, type PluginTable } from './plugin.js'
@@ -122,12 +122,12 @@ export function createRuntime<const P extends Plugins, const R extends string = 
     const context: TaskContext = {
       emit,
       ...(signal && { signal }),
-      open: (head) =>
+      open: (head, roles) =>
         timed(emit, 'open', async () => {
           const lease = await checkpoint(chosen.model, signal)
           const view = checkpointView(lease)
           scope.defer(() => view[Symbol.asyncDispose]())
-          const opened = await buildOnce(plugins, lease.value, head, chosen.compress, { emit, signal })
+          const opened = await buildOnce(plugins, lease.value, { head, ...(roles && { roles }) }, chosen.compress, { emit, signal })
           maxLength = opened.maxLength
           return { ...opened, checkpoint: view }
         }),
@@ -183,7 +183,7 @@ export function createRuntime<const P extends Plugins, const R extends string = 
     build: async (opened, request) => {
       checkOptions('runtime.build', request, ['head', 'compress', 'signal'])
       const { head, compress, signal } = request
-      return build(plugins, opened, head, compress === undefined ? undefined : chooseCompressor(plugins.compressors, compress), { emit, signal })
+      return build(plugins, opened, { head }, compress === undefined ? undefined : chooseCompressor(plugins.compressors, compress), { emit, signal })
     },
     check: async () => {
       const choices = [deployment.default, ...deployment.roles.values()].flatMap(({ backend }) => (backend === undefined ? [] : [backend]))
@@ -241,12 +241,12 @@ async function openCheckpoint(plugins: PluginTable, reference: string, working: 
   throw new ModelNotFoundError({ reference, looked })
 }
 
-async function build(plugins: PluginTable, checkpoint: Checkpoint, head: string, compress: ChosenCompressor | undefined, working: Working): Promise<OpenedModel> {
+async function build(plugins: PluginTable, checkpoint: Checkpoint, wanted: BuildOptions, compress: ChosenCompressor | undefined, working: Working): Promise<OpenedModel> {
   const modelType = (checkpoint as Checkpoint | undefined)?.config?.model_type
   if (typeof modelType !== 'string') throw new InvalidInputError({ what: 'the checkpoint', problem: 'is none', remedy: 'pass what runtime.checkpoint gives' })
   const family = plugins.models.find((model) => model.name === modelType)
   if (family === undefined) throw new NoSuchFamilyError({ reference: checkpoint.reference, modelType, available: plugins.models.map((model) => model.name) })
-  const built = await checkResult(family, 'build', await family.build(checkpoint, { head }))
+  const built = await checkResult(family, 'build', await family.build(checkpoint, wanted))
   const compressed = compress === undefined ? built : compressEach(built, compress)
   const graphs = compress?.prepare === undefined ? compressed : await compress.prepare(compressed, { checkpoint, ...contextOf(working) })
   return { checkpoint, graphs, maxLength: family.maxLength?.(checkpoint) }
@@ -269,12 +269,12 @@ function compressEach(graphs: Graphs, { pass }: ChosenCompressor): Graphs {
 /** What was built of a checkpoint that is open, by head and compressor: who builds it again gets the same graphs, over the same weights. */
 const built = new WeakMap<Checkpoint, Map<string, Promise<OpenedModel>>>()
 
-async function buildOnce(plugins: PluginTable, checkpoint: Checkpoint, head: string, compress: ChosenCompressor | undefined, working: Working): Promise<OpenedModel> {
+async function buildOnce(plugins: PluginTable, checkpoint: Checkpoint, wanted: BuildOptions, compress: ChosenCompressor | undefined, working: Working): Promise<OpenedModel> {
   const of = built.get(checkpoint) ?? new Map<string, Promise<OpenedModel>>()
   built.set(checkpoint, of)
-  const key = keyOf([head, compress?.key])
+  const key = keyOf([wanted, compress?.key])
   const known = of.get(key)
-  const building = known ?? build(plugins, checkpoint, head, compress, working)
+  const building = known ?? build(plugins, checkpoint, wanted, compress, working)
   of.set(key, building)
   building.catch(() => of.get(key) === building && of.delete(key))
   try {
@@ -282,7 +282,7 @@ async function buildOnce(plugins: PluginTable, checkpoint: Checkpoint, head: str
   } catch (error) {
     throwIfAborted(working.signal)
     // Whoever began it was aborted, and others still want it.
-    if (known !== undefined && AbortedError.isInstance(error)) return buildOnce(plugins, checkpoint, head, compress, working)
+    if (known !== undefined && AbortedError.isInstance(error)) return buildOnce(plugins, checkpoint, wanted, compress, working)
     throw error
   }
 }

@@ -17,8 +17,8 @@ export interface TaskContext {
   readonly emit: Emit
   /** Aborts the creation of the task. Runs take a signal of their own. */
   readonly signal?: AbortSignal
-  /** Opens the model the user named, with this head. */
-  open(head: string): Promise<OpenedModel>
+  /** Opens the model the user named, with this head. Of its graphs, those of the `roles` that are named are built, and others may be. */
+  open(head: string, roles?: readonly string[]): Promise<OpenedModel>
   /** Compiles on the backend the user chose. */
   compile(graph: Graph): Promise<Executable>
   /**

@@ -66,11 +66,12 @@ export function defineDecoder<Name extends string, Config extends DecoderConfig>
     name: family.name,
     heads: [HEAD],
     maxLength: (checkpoint) => family.maxLength?.(family.config(checkpoint)),
-    async build(checkpoint, { head }) {
+    async build(checkpoint, { head, roles }) {
       if (head !== HEAD) throw new NoSuchHeadError({ family: family.name, head, available: [HEAD] })
       if (checkpoint.constants.size === 0) return { model: await readExported(checkpoint, head, { [HEAD]: ['logits'] }) }
-      const decoder = quickened(emit(family, checkpoint, nextTokens))
-      return { model: emit(family, checkpoint, wholeTexts), decoder, prefill: decoder }
+      const wanted = (role: string) => roles?.includes(role) !== false
+      const decoder = wanted('decoder') || wanted('prefill') ? quickened(emit(family, checkpoint, nextTokens)) : undefined
+      return { ...(wanted('model') && { model: emit(family, checkpoint, wholeTexts) }), ...(decoder && { decoder, prefill: decoder }) }
     },
   }
 }

@@ -163,8 +163,13 @@ function llama3(place: Place): Scaled {
  */
 export function rotation({ builder }: Weights, rotary: Rotary, tokens: Tokens): Rotation {
   if (rotary.growing !== undefined) return grown(rotary.growing, rotary.size, tokens)
-  const table = (name: keyof Table) =>
-    builder.constant(lazyConstant('float32', [rotary.positions, rotary.size / 2], async () => bytesOf(tableOf(rotary)[name])), `rotary.${name}`)
+  let known: WeakRef<Table> | undefined // both are asked for in turn, by each backend that compiles
+  const both = (): Table => {
+    const tables = known?.deref() ?? tableOf(rotary)
+    known = new WeakRef(tables)
+    return tables
+  }
+  const table = (name: keyof Table) => builder.constant(lazyConstant('float32', [rotary.positions, rotary.size / 2], async () => bytesOf(both()[name])), `rotary.${name}`)
   return { cosines: table('cosines'), sines: table('sines') }
 }
 

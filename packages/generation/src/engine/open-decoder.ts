@@ -32,7 +32,7 @@ export async function openDecoder(context: TaskContext, { where, ...options }: D
   const bytes = positive(where, options.cacheBytes, 'cacheBytes')
   const slots = positive(where, options.slots, 'slots') ?? 8
   const chunkTokens = positive(where, options.chunkTokens, 'chunkTokens') ?? 512
-  const { checkpoint, graphs, maxLength } = await context.open('causal-lm')
+  const { checkpoint, graphs, maxLength } = await context.open('causal-lm', ['decoder', 'prefill'])
   const graph = graphs['decoder']
   if (graph === undefined) throw new InvalidFileError({ path: checkpoint.reference, problem: "gives no graph 'decoder'", remedy: "Use a family that has the head 'causal-lm'" })
   const apart = graphs['prefill'] !== undefined && graphs['prefill'] !== graph
