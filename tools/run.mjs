@@ -15,7 +15,7 @@ const build = (...projects) => {
 /** `npm start -- doctor` is `tenon doctor`; any other first word is a question. */
 function tenonArguments(args) {
   if (args.length === 0) return ['start']
-  return /^(ask|embed|export|inspect|doctor|start|help|-.*)$/.test(args[0]) ? args : ['ask', ...args]
+  return /^(ask|chat|complete|prepare|embed|export|inspect|doctor|start|help|-.*)$/.test(args[0]) ? args : ['ask', ...args]
 }
 
 const commands = {

@@ -23,6 +23,7 @@ export async function readBandwidth(threads) {
   for (let time = 0; time < TIMES; time++) {
     const began = performance.now()
     const done = answers()
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- threads have no origin
     for (const worker of workers) worker.postMessage('scan')
     await done
     times.push((performance.now() - began) / 1000)

@@ -4,7 +4,7 @@ const types = { uint32: 4, float32: 6, bool: 7, string: 8, array: 9, int32: 5 }
 const ALIGNMENT = 32
 
 /** Types of tensors: their code, how many numbers a block holds, and its bytes. */
-export const tensorTypes = { F32: { code: 0, block: 1, bytes: 4 }, Q4_0: { code: 2, block: 32, bytes: 18 }, Q8_0: { code: 8, block: 32, bytes: 34 } }
+const tensorTypes = { F32: { code: 0, block: 1, bytes: 4 }, Q4_0: { code: 2, block: 32, bytes: 18 }, Q8_0: { code: 8, block: 32, bytes: 34 } }
 
 export const byteLength = ({ type, shape }) => (shape.reduce((product, size) => product * size, 1) / tensorTypes[type].block) * tensorTypes[type].bytes
 

@@ -7,6 +7,7 @@ import { build as vite } from 'vite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { install, registryProblem, type Project } from '../installs.mjs'
 import { pack } from '../pack.mjs'
+import { root } from './consumers.js'
 
 const problem = await registryProblem()
 if (problem !== undefined) console.warn(`No bundle is made, since the registry cannot be reached: ${problem}`)
@@ -14,19 +15,24 @@ if (problem !== undefined) console.warn(`No bundle is made, since the registry c
 /** What has native code, and a package of data. They stay in node_modules. */
 const external = ['koffi', 'onnxruntime-node', 'tokenizers']
 const model = '@tenon/model-all-minilm-l6-v2'
-const names = ['core', 'checkpoint', 'models', 'backend-onnx', 'task-embedding', 'task-qa', 'model-all-minilm-l6-v2'].map((name) => `@tenon/${name}`)
+const names = ['core', 'checkpoint', 'models', 'backend-onnx', 'task-codegen', 'task-embedding', 'task-qa', 'task-text-generation', 'model-all-minilm-l6-v2'].map((name) => `@tenon/${name}`)
 
 const body = `
+const writer = ${JSON.stringify(join(root, 'packages/task-text-generation/fixtures/chat'))}
 async function compute(binding) {
-  const runtime = createRuntime({ plugins: [files(), onnx({ binding }), ...encoders(), embedding(), knowledgeBase()] })
+  const runtime = createRuntime({ plugins: [files(), onnx({ binding }), ...encoders(), ...decoders(), embedding(), knowledgeBase(), codeGeneration(), textGeneration()] })
   const embed = await runtime.task('embedding', { model: '${model}' })
   const [cat, kitten, saw] = await embed(['a cat', 'a kitten', 'a saw'])
   const similar = (a, b) => a.reduce((sum, x, i) => sum + x * b[i], 0).toFixed(2)
   const ask = await runtime.task('knowledge-base', { model: '${model}' })
   await ask.add([{ source: 'oak.md', text: '# Oak\\n\\nOak dries for one year for every inch.\\n\\n# Glue\\n\\nHide glue is kept warm.' }])
   const { answer } = await ask('How long does oak dry?')
+  const generate = await runtime.task('text-generation', { model: writer })
+  const { text } = await generate([{ role: 'user', content: 'Which wood?' }], { schema: { enum: ['oak', 'ash'] } }).result
+  const complete = await runtime.task('code-generation', { model: writer })
+  const { finishReason } = await complete({ path: 'wood.py', prefix: 'oak = ' }, { maxNewTokens: 1, scope: 'line' }).result
   await runtime.dispose()
-  return [similar(cat, kitten), similar(cat, saw), answer]
+  return [similar(cat, kitten), similar(cat, saw), answer, text, finishReason]
 }
 async function main() {
   if (!isMainThread) return parentPort.postMessage(await compute('native'))
@@ -42,20 +48,24 @@ const modules: [names: string, from: string][] = [
   ['onnx', '@tenon/backend-onnx'],
   ['files', '@tenon/checkpoint'],
   ['createRuntime', '@tenon/core'],
-  ['encoders', '@tenon/models'],
+  ['decoders, encoders', '@tenon/models'],
+  ['codeGeneration', '@tenon/task-codegen'],
   ['embedding', '@tenon/task-embedding'],
   ['knowledgeBase', '@tenon/task-qa'],
+  ['textGeneration', '@tenon/task-text-generation'],
 ]
 
 /** What each costs when nothing else is in a bundle, in bytes, minified. */
 const sizes: Record<string, number> = {}
 const measured = {
-  nothing: `import '@tenon/core'; import '@tenon/graph'; import '@tenon/graph/ops'; import '@tenon/models'; import '@tenon/task-qa'; import '@tenon/backend-onnx'; import '@tenon/checkpoint'`,
+  nothing: `import '@tenon/core'; import '@tenon/graph'; import '@tenon/graph/ops'; import '@tenon/models'; import '@tenon/task-qa'; import '@tenon/generation'; import '@tenon/task-codegen'; import '@tenon/task-text-generation'; import '@tenon/backend-onnx'; import '@tenon/checkpoint'`,
   error: `export { AbortedError } from '@tenon/core'`,
   runtime: `export { createRuntime } from '@tenon/core'`,
   operator: `export { Relu } from '@tenon/graph/ops'`,
   family: `export { bert } from '@tenon/models/bert'`,
   families: `export { encoders } from '@tenon/models'`,
+  completion: `export { codeGeneration } from '@tenon/task-codegen'`,
+  chat: `export { textGeneration } from '@tenon/task-text-generation'`,
 }
 
 let project: Project
@@ -95,12 +105,14 @@ describe.skipIf(problem !== undefined)('an application made into one file', { ti
   ])('answers in the main thread and in a worker, with both bindings: %s', async (_, file) => {
     // Elsewhere than the bundle, as a service is started.
     const { stdout } = await promisify(execFile)(process.execPath, [at(file)], { cwd: at('node_modules') })
-    const results = JSON.parse(stdout) as [string, string, string][]
+    const results = JSON.parse(stdout) as [string, string, string, string, string][]
     expect(results).toHaveLength(3)
-    for (const [kitten, saw, answer] of results) {
+    for (const [kitten, saw, answer, text, finishReason] of results) {
       expect(Number(kitten)).toBeGreaterThan(0.6)
       expect(Number(saw)).toBeLessThan(0.5)
       expect(answer).toBe('Oak dries for one year for every inch.')
+      expect(text).toMatch(/^"(oak|ash)"$/)
+      expect(finishReason).toMatch(/^(scope|length|end)$/)
     }
   })
 

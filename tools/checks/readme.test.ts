@@ -26,6 +26,7 @@ it.each(['README.md', 'README.zh.md'])('runs the code of %s as it stands there',
 })
 
 it.each([
+  ['docs/guides/decoders.md', /^"(oak|ash)" \d+ tokens read\n$/],
   ['docs/guides/files.md', /^bert \d+\n$/],
   ['docs/guides/installing.md', /^works: ONNX Runtime 1\.\d+\.\d+\n$/],
   ['docs/guides/bundling.md', /^bundled 0\n$/],

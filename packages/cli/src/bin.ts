@@ -28,6 +28,7 @@ process.exitCode = await main({
   stdout: process.stdout,
   stderr: process.stderr,
   stdin: isPiped() ? process.stdin : undefined,
+  terminal: process.stdin.isTTY && process.stdout.isTTY ? { input: process.stdin, output: process.stdout } : undefined,
   env: process.env,
   signal: interruption.signal,
 })

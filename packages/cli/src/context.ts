@@ -1,7 +1,14 @@
-import type { Readable } from 'node:stream'
+import type { Readable, Writable } from 'node:stream'
+import type { OpenDecoder } from './open-decoder.js'
 import type { Open } from './runtime.js'
 import { createProgress, silent, type Progress } from './progress.js'
 import type { Channel, Environment, OutputStream } from './terminal.js'
+
+/** A terminal to be typed into, with what is typed shown. */
+export interface Terminal {
+  readonly input: Readable
+  readonly output: Writable
+}
 
 /** All that a command touches of the outside; a test passes its own. */
 export interface Surroundings {
@@ -11,11 +18,15 @@ export interface Surroundings {
   readonly stderr: OutputStream
   /** What is piped in; absent where nothing is. */
   readonly stdin?: Readable | undefined
+  /** Where a person types; absent where nobody does. */
+  readonly terminal?: Terminal | undefined
   readonly env: Environment
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal
   /** How models are opened. Default: the installed packages. */
   readonly open?: Open
+  /** How models that write are opened. Default: the installed packages. */
+  readonly openDecoder?: OpenDecoder
 }
 
 /** What a command is given. */
@@ -23,9 +34,11 @@ export interface Context {
   readonly out: Channel
   readonly err: Channel
   readonly stdin: Readable | undefined
+  readonly terminal: Terminal | undefined
   readonly env: Environment
   readonly signal: AbortSignal
   readonly open: Open
+  readonly openDecoder: OpenDecoder
 }
 
 export interface CommonOptions {

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { decodeText } from './decode-text.js'
 
 /** A place as editors count it: both from 1, columns in UTF-16 code units. */
 export interface Place {
@@ -36,10 +37,7 @@ export function createLocator(inMemory: ReadonlyMap<string, string> = new Map())
 
 export type Locator = ReturnType<typeof createLocator>
 
-/** Decoded as documents are: UTF-16 when a byte order mark says so, else UTF-8, and the mark is no part of the text. */
 async function readText(path: string): Promise<string | undefined> {
   const bytes = await readFile(path).catch(() => undefined)
-  if (bytes === undefined) return undefined
-  const encoding = bytes[0] === 0xff && bytes[1] === 0xfe ? 'utf-16le' : bytes[0] === 0xfe && bytes[1] === 0xff ? 'utf-16be' : 'utf-8'
-  return new TextDecoder(encoding).decode(bytes)
+  return bytes === undefined ? undefined : decodeText(bytes)
 }

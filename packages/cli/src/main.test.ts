@@ -24,7 +24,7 @@ describe('the command', () => {
     }
   })
 
-  it.each(['ask', 'embed', 'export', 'inspect', 'doctor', 'start'])('shows help of %s', async (name) => {
+  it.each(['ask', 'chat', 'complete', 'embed', 'export', 'inspect', 'doctor', 'start'])('shows help of %s', async (name) => {
     const { code, stdout } = await run([name, '--help'])
     expect(code).toBe(0)
     expect(stdout).toMatch(new RegExp(`Usage: tenon ${name}`))

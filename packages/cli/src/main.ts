@@ -21,9 +21,11 @@ export async function main(surroundings: Surroundings): Promise<number> {
     out: channel(stdout, env),
     err: channel(stderr, env),
     stdin,
+    terminal: surroundings.terminal,
     env,
     signal: AbortSignal.any([surroundings.signal, readerGone.signal]),
     open: surroundings.open ?? (async (options) => (await import('./runtime.js')).open(options)),
+    openDecoder: surroundings.openDecoder ?? (async (options) => (await import('./open-decoder.js')).openDecoder(options)),
   }
   try {
     const code = await createProgram(context).run(argv)

@@ -26,8 +26,8 @@ export interface OpenedCheckpoint extends AsyncDisposable {
 /** Opens a model without anything to run it on. The packages are imported here and not before: `--help` needs none of them. */
 export async function openCheckpoint({ model, signal, progress }: OpenCheckpointOptions): Promise<OpenedCheckpoint> {
   progress.stage('opening the model')
-  const [{ createRuntime }, { dynamicInt8 }, models] = await Promise.all([import('@tenon/core'), import('@tenon/compress'), modelPlugins()])
-  const runtime = createRuntime({ plugins: [...models, dynamicInt8()] })
+  const [{ createRuntime }, { dynamicInt8 }, models, { decoders }] = await Promise.all([import('@tenon/core'), import('@tenon/compress'), modelPlugins(), import('@tenon/models')])
+  const runtime = createRuntime({ plugins: [...models, ...decoders(), dynamicInt8()] })
   runtime.on('progress', progress.update)
   runtime.on('notice', ({ message }) => progress.note(message))
   const checkpoint = await runtime.checkpoint(model, { signal })

@@ -1,11 +1,15 @@
 import { Argument, Command, InvalidArgumentError, Option, type CommanderError } from 'commander'
 import type { AskOptions } from './commands/ask.js'
+import type { ChatOptions } from './commands/chat.js'
+import type { CompleteOptions } from './commands/complete.js'
 import type { DoctorOptions } from './commands/doctor.js'
 import type { EmbedCommandOptions } from './commands/embed.js'
 import type { ExportCommandOptions } from './commands/export.js'
 import type { InspectCommandOptions } from './commands/inspect.js'
+import { keptFormats, type PrepareOptions } from './commands/prepare.js'
 import type { StartOptions } from './commands/start.js'
 import type { Context } from './context.js'
+import { addDecoderOptions, wholeNumber } from './decoder-options.js'
 import { UsageError } from './errors/usage-error.js'
 import { compressions } from './open-checkpoint.js'
 import { packageVersion } from './package-folder.js'
@@ -43,6 +47,8 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
       'after',
       examples(context, [
         ['tenon ask "How long should oak dry?" ./documents', 'answer from your own files'],
+        ['tenon chat --model ./SmolLM2-135M-Instruct', 'talk with a model'],
+        ['tenon complete main.py --at 12:5 --model ./coder', 'what comes next in a source file'],
         ['tenon embed "a cat" "a kitten" --similarity', 'how close are two texts'],
         ['tenon export ./bert --to ./bert-onnx', 'a folder that other tools load'],
         ['tenon doctor', 'what works on this machine'],
@@ -81,6 +87,73 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
     .action(async (question: string | undefined, paths: readonly string[], options: AskOptions) => {
       const { ask } = await import('./commands/ask.js')
       code = await ask(context, question === undefined ? paths : [question, ...paths], options)
+    })
+
+  addDecoderOptions(program.command('chat'))
+    .summary('talk with a model')
+    .description(
+      "Talks with a model by its own chat template: streamed, and of each turn only what is new is read. With a question, or with text piped in, it answers once. How freely it chooses words is as the model's files recommend, unless it is said here.",
+    )
+    .addArgument(new Argument('[question]', 'what you want to know, in quotes; what is piped in is put behind it'))
+    .option('--system <text>', 'what the model is told to be, before anything else')
+    .option('--schema <file>', 'a file with a JSON schema that the answer fulfils')
+    .option('--template <file>', "a chat template in Jinja, in place of the model's own")
+    .option('--variable <name=value>', 'what the template reads: enable_thinking=false; repeat it for several', collect)
+    .option('--drop-oldest', 'leave the oldest turns out where the conversation is longer than the context, rather than fail')
+    .addOption(backendOption())
+    .addOption(deviceOption())
+    .addOption(deploymentOption())
+    .option('--json', 'print one JSON document')
+    .option('--quiet', 'no progress and no notes')
+    .addHelpText(
+      'after',
+      examples(context, [
+        ['tenon chat --model ./SmolLM2-135M-Instruct', 'a conversation; /help says what else can be typed'],
+        ['tenon chat "What is a tenon?" -m model.gguf --stats', 'one answer'],
+        ['cat notes.md | tenon chat "What is to be done?" -m model.gguf', 'about what is piped in'],
+        ['tenon chat "An oak table, as JSON" -m model.gguf --schema table.json', ''],
+      ]),
+    )
+    .action(async (question: string | undefined, options: ChatOptions) => {
+      const { chat } = await import('./commands/chat.js')
+      code = await chat(context, question, options)
+    })
+
+  addDecoderOptions(program.command('complete'))
+    .summary('write what comes next in a source file')
+    .description(
+      'Completes code at a place in a file: streamed as it is written, until what was begun there is complete. With text behind the place the model fills in, if it was trained to.',
+    )
+    .addArgument(new Argument('<file>', 'the file; - for what is piped in, completed at its end'))
+    .option('--at <line:column>', 'where: both from 1, columns in UTF-16 code units as editors count them (default: the end)')
+    .option('--marker <text>', 'where, by a text that stands there and is left out')
+    .addOption(new Option('--scope <scope>', 'how far (default: auto)').choices(['auto', 'line', 'statement', 'block', 'function']))
+    .option('--candidates <n>', 'write n completions and print the best; --json has all', wholeNumber)
+    .option('--context <files...>', 'other files to show the model, as far as they matter and there is room')
+    .option('--context-tokens <n>', 'most tokens of the prompt (default: 2048)', wholeNumber)
+    .option('--path <path>', 'what a piped text is called, which says its language')
+    .option('--language <language>', "the language, if the file's extension does not say it")
+    .option('--repository <name>', "the repository's name, for models that were trained with it")
+    .option('--prefix-only', 'do not show the model what stands behind the place')
+    .option('--no-truncate', 'fail where the file is too long, rather than cut it to what is around the place')
+    .option('--no-healing', 'do not let the last token before the place become another')
+    .addOption(backendOption())
+    .addOption(deviceOption())
+    .addOption(deploymentOption())
+    .option('--json', 'print one JSON document')
+    .option('--quiet', 'no progress and no notes')
+    .addHelpText(
+      'after',
+      examples(context, [
+        ['tenon complete main.py --at 12:5 --model ./Qwen2.5-Coder-0.5B', ''],
+        ['tenon complete main.ts --at 3:1 -m model.gguf --scope function --stats', ''],
+        ['tenon complete main.ts --at 3:1 -m model.gguf --context lib/*.ts', 'with other files'],
+        ["cat start.py | tenon complete - -m model.gguf --path start.py", 'from a pipe'],
+      ]),
+    )
+    .action(async (file: string, options: CompleteOptions) => {
+      const { complete } = await import('./commands/complete.js')
+      code = await complete(context, file, options)
     })
 
   program
@@ -139,6 +212,25 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
     })
 
   program
+    .command('prepare')
+    .summary('quantise a model now, so that it starts at once later')
+    .description(
+      'Computes the weights that a model is run with when --weights is passed, and keeps them where the next start finds them: in TENON_CACHE, or the cache directory of this system. Without it the first start does the same.',
+    )
+    .addArgument(new Argument('<model>', 'a model folder, a .gguf file, an installed model package, or a name on the hub'))
+    .addOption(new Option('--weights <format>', 'the format of the weights').choices(keptFormats).default('int4'))
+    .addOption(new Option('--block <n>', 'numbers that share a scale: 32 is more exact, 128 faster').argParser(blockSize))
+    .option('--small', 'keep no second form of the weights for reading prompts: half the room, and prompts take twice as long')
+    .option('--head <head>', 'the head to prepare (default: what the config says)')
+    .option('--json', 'print one JSON document')
+    .option('--quiet', 'no progress and no notes')
+    .addHelpText('after', examples(context, [['tenon prepare ./Qwen2.5-Coder-0.5B --weights int4', '']]))
+    .action(async (model: string, options: PrepareOptions) => {
+      const { prepareCommand } = await import('./commands/prepare.js')
+      code = await prepareCommand(context, model, options)
+    })
+
+  program
     .command('inspect')
     .summary('say what a model is made of, and what can run it')
     .description('Opens a model folder or an .onnx file without running it: family, heads, parameters, types, files, operators, memory, and what each backend makes of it.')
@@ -189,6 +281,11 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
       return code
     },
   }
+}
+
+function blockSize(text: string): 32 | 128 {
+  if (text === '32' || text === '128') return Number(text) as 32 | 128
+  throw new InvalidArgumentError('Choose 32 or 128.')
 }
 
 const modelOption = () => new Option('-m, --model <model>', 'a model folder, an installed model package, or a name on the hub (default: the one that comes with tenon)')

@@ -72,7 +72,7 @@ export const open: Open = async ({ model, signal, progress, ...on }) => {
 }
 
 /** @throws UsageError, InvalidDeploymentError */
-async function deploymentOf({ backend, device, deployment }: RunsOn): Promise<ParsedDeployment> {
+export async function deploymentOf({ backend, device, deployment }: RunsOn): Promise<ParsedDeployment> {
   if (deployment !== undefined) {
     if (backend !== undefined || device !== undefined) throw new UsageError({ message: `The deployment says what to compute on, and --${backend === undefined ? 'device' : 'backend'} does too`, remedy: 'Leave one of them out' })
     const { parseDeployment } = await import('@tenon/core')
@@ -84,7 +84,7 @@ async function deploymentOf({ backend, device, deployment }: RunsOn): Promise<Pa
 }
 
 /** The model that a deployment gives a role. The runtime has checked what else it says. */
-const modelOf = ({ roles = {} }: ParsedDeployment, role: string): string | undefined => (roles[role] as { readonly model?: string } | undefined)?.model
+export const modelOf = ({ roles = {} }: ParsedDeployment, role: string): string | undefined => (roles[role] as { readonly model?: string } | undefined)?.model
 
 /**
  * The folder of the model that comes with the command.

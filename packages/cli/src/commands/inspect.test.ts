@@ -1,4 +1,6 @@
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Inspection } from '../inspect/inspection.js'
 import { folderOf } from '../testing/documents.js'
@@ -76,6 +78,15 @@ describe('inspect', () => {
     expect({ family, head }).toEqual({ family: 'bert', head: 'base' })
     expect(weights.map(({ dtype }) => dtype)).toContain('int8')
     expect(backends).toMatchObject([{ backend: 'onnx', lowered: {} }, { backend: 'tfjs' }])
+  })
+
+  it('tells what the weights of a GGUF file are stored in, and run as', async () => {
+    const path = fileURLToPath(new URL('../../../checkpoint/fixtures/gguf/qwen2.gguf', import.meta.url))
+    const { family, head, weights, files, problem } = await inspected(path)
+    expect({ family, head, problem }).toEqual({ family: 'qwen2', head: 'causal-lm', problem: null })
+    expect(weights).toMatchObject([{ dtype: 'F32', as: 'float', tensors: 26 }])
+    expect(files).toMatchObject([{ file: 'qwen2.gguf', bytes: (await stat(path)).size }])
+    expect((await run(['inspect', path], { columns: 100 })).stdout).toMatch(/F32 {2}26 tensors .* run as floats\n/)
   })
 
   it('names the nearest family for one that nobody reads, beside what it can tell', async () => {

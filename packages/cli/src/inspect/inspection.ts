@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
+import { storageOf } from '@tenon/checkpoint'
 import { ShapeMismatchError, TenonError, type Checkpoint, type Constant, type Graph, type Model, type ValueInfo } from '@tenon/core'
 import { describe, type Description } from '../errors/describe.js'
 import { isInstalled } from '../optional-backend.js'
@@ -31,10 +32,13 @@ export interface Inspection {
 }
 
 export interface WeightsOfType {
+  /** Of a GGUF file, ggml's name: `Q4_K`. */
   readonly dtype: string
   readonly tensors: number
   readonly parameters: number
   readonly bytes: number
+  /** What the weights of a GGUF file are run as: in blocks that hold the same numbers, in blocks that were rounded anew, or in floats. */
+  readonly as?: 'exact' | 'requantised' | 'float'
 }
 
 export interface GraphSummary {
@@ -74,7 +78,7 @@ async function inspectGraphFile(path: string): Promise<Inspection> {
     architecture: null,
     head: null,
     heads: [],
-    ...summaryOf(graph.constants.values()),
+    ...summaryOf([...graph.constants.values()]),
     files: await Promise.all([...files].map(async (file) => ({ file: relative(folder, file), bytes: await sizeOf(file) }))),
     ...(await aboutGraph(graph)),
     problem: null,
@@ -98,7 +102,7 @@ async function inspectModel({ model, head: wanted, signal, progress }: InspectOp
   try {
     const head = wanted ?? headOf(config)
     const graph = (await opened.build(head))['model']!
-    return { ...about, head, heads: await headsOf(opened, family, head), ...summaryOf(weights.length > 0 ? weights : graph.constants.values()), ...(await aboutGraph(graph)), problem: null }
+    return { ...about, head, heads: await headsOf(opened, family, head), ...summaryOf(weights.length > 0 ? weights : [...graph.constants.values()]), ...(await aboutGraph(graph)), problem: null }
   } catch (error) {
     // What can be told without a graph is told: a family that nobody reads, a head that is not there.
     if (!TenonError.isInstance(error) || error.code === 'TENON_ABORTED') throw error
@@ -108,8 +112,15 @@ async function inspectModel({ model, head: wanted, signal, progress }: InspectOp
 
 /** Sizes of what is here. Asking the checkpoint for the path of a file would fetch it. */
 async function filesOf(checkpoint: Checkpoint): Promise<Inspection['files']> {
-  const folder = dirname(await checkpoint.path('config.json'))
+  const folder = ggufFolder(checkpoint) ?? dirname(await checkpoint.path('config.json'))
   return Promise.all(checkpoint.files.map(async (file) => ({ file, bytes: await sizeOf(join(folder, file)) })))
+}
+
+/** The folder of a model that needs no config.json, by the file that its weights are in. */
+function ggufFolder({ constants, files }: Checkpoint): string | undefined {
+  const path = [...constants.values()].find(({ file }) => file?.path.endsWith('.gguf'))?.file?.path
+  const name = files.find((file) => path?.endsWith(join('/', file)))
+  return path === undefined || name === undefined ? undefined : path.slice(0, -join('/', name).length)
 }
 
 const sizeOf = (path: string) =>
@@ -126,13 +137,14 @@ async function headsOf({ checkpoint, build }: OpenedCheckpoint, family: Model | 
 }
 
 /** What is stored, and how many numbers of it were learnt: counters and indices are integers. */
-function summaryOf(constants: Iterable<Constant>): Pick<Inspection, 'parameters' | 'weights'> {
+function summaryOf(constants: readonly Constant[]): Pick<Inspection, 'parameters' | 'weights'> {
   const types = new Map<string, { tensors: number; parameters: number; bytes: number }>()
   for (const { dtype, shape, byteLength } of constants) {
     const sum = types.get(dtype) ?? { tensors: 0, parameters: 0, bytes: 0 }
     types.set(dtype, { tensors: sum.tensors + 1, parameters: sum.parameters + shape.reduce((product, size) => product * size, 1), bytes: sum.bytes + byteLength })
   }
-  const weights = [...types].map(([dtype, sum]) => ({ dtype, ...sum })).sort((a, b) => b.bytes - a.bytes)
+  const stored = storageOf(constants).map(({ type, ...sum }) => ({ dtype: type, ...sum }))
+  const weights = (stored.length > 0 ? stored : [...types].map(([dtype, sum]) => ({ dtype, ...sum }))).sort((a, b) => b.bytes - a.bytes)
   return { weights, parameters: weights.reduce((sum, { dtype, parameters }) => (/^u?int(32|64)$|^bool$/.test(dtype) ? sum : sum + parameters), 0) }
 }
 

@@ -43,7 +43,12 @@ function aligned(rows: readonly (readonly string[])[]): string[][] {
   return rows.map((row) => row.map((cell, column) => (column === 0 ? cell : padStart(cell, widths[column]!))))
 }
 
-const weights = ({ weights: types }: Inspection): string[][] => aligned(types.map(({ dtype, tensors, parameters, bytes: size }) => [dtype, counted(tensors, 'tensor'), count(parameters), bytes(size)]))
+const weights = ({ weights: types }: Inspection): string[][] => {
+  const rows = aligned(types.map(({ dtype, tensors, parameters, bytes: size }) => [dtype, counted(tensors, 'tensor'), count(parameters), bytes(size)]))
+  return rows.map((row, index) => (types[index]!.as === undefined ? row : [...row, RUN_AS[types[index]!.as]]))
+}
+
+const RUN_AS = { exact: 'run in blocks, exactly', requantised: 'run in blocks, rounded anew to 8 bits', float: 'run as floats' } as const
 
 function files({ files: all }: Inspection): string[][] {
   const largest = [...all].sort((a, b) => (b.bytes ?? 0) - (a.bytes ?? 0))

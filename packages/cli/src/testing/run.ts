@@ -16,7 +16,7 @@ export function sink({ isTTY = false, columns }: { isTTY?: boolean; columns?: nu
   return Object.assign(stream, { isTTY, ...(columns !== undefined && { columns }), text: () => chunks.join('') })
 }
 
-export interface RunOptions extends Partial<Pick<Surroundings, 'env' | 'signal' | 'open'>> {
+export interface RunOptions extends Partial<Pick<Surroundings, 'env' | 'signal' | 'open' | 'openDecoder' | 'terminal'>> {
   readonly stdin?: string
   /** Whether both streams are a terminal's. */
   readonly isTTY?: boolean
@@ -24,9 +24,9 @@ export interface RunOptions extends Partial<Pick<Surroundings, 'env' | 'signal' 
 }
 
 /** Runs a command in this process. Without `open` there is no model, but embeddings that count words. */
-export async function run(argv: readonly string[], { stdin, isTTY = false, columns = 80, env = {}, signal = new AbortController().signal, open = fakeOpen() }: RunOptions = {}) {
+export async function run(argv: readonly string[], { stdin, isTTY = false, columns = 80, env = {}, signal = new AbortController().signal, open = fakeOpen(), openDecoder, terminal }: RunOptions = {}) {
   const stdout = sink({ isTTY, columns })
   const stderr = sink({ isTTY, columns })
-  const code = await main({ argv, stdout, stderr, env, signal, open, ...(stdin !== undefined && { stdin: Readable.from([Buffer.from(stdin)]) }) })
+  const code = await main({ argv, stdout, stderr, env, signal, open, ...(openDecoder && { openDecoder }), ...(terminal && { terminal }), ...(stdin !== undefined && { stdin: Readable.from([Buffer.from(stdin)]) }) })
   return { code, stdout: stdout.text(), stderr: stderr.text() }
 }

@@ -102,7 +102,7 @@ function headsOf(query: { readonly shape: readonly Dimension[] }, key: object | 
   if (query.shape.length !== 3) throw new ShapeMismatchError({ op: OP, expected: '[batch, sequence, heads * size]', actual: query.shape })
   const all = key === undefined ? heads! + 2 * kvHeads! : heads!
   const size = numberOf(query.shape[2]!) / all
-  if (!(heads! % kvHeads! === 0) || !Number.isInteger(size)) throw new ShapeMismatchError({ op: OP, expected: `a hidden size that ${all} heads share, and heads that ${kvHeads} keys share`, actual: query.shape })
+  if (!Number.isInteger(heads! / kvHeads!) || !Number.isInteger(size)) throw new ShapeMismatchError({ op: OP, expected: `a hidden size that ${all} heads share, and heads that ${kvHeads} keys share`, actual: query.shape })
   return { heads: heads!, kvHeads: kvHeads!, size }
 }
 

@@ -1,0 +1,148 @@
+import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
+import { describe, expect, it } from 'vitest'
+import { folderOf } from '../testing/documents.js'
+import { fakeChat, type FakeChat } from '../testing/fake-chat.js'
+import { run } from '../testing/run.js'
+
+describe('chat', () => {
+  it('answers a question, and prints nothing else', async () => {
+    const openDecoder = fakeChat()
+    const { code, stdout, stderr } = await run(['chat', 'What is a tenon?', '-m', 'talker'], { openDecoder })
+    expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: '0: What is a tenon?\n', stderr: '' })
+    expect(openDecoder.opens[0]).toMatchObject({ model: 'talker', task: 'text-generation' })
+    expect(openDecoder.freed).toBe(1)
+  })
+
+  it('answers what is piped in, behind the question', async () => {
+    const openDecoder = fakeChat()
+    await run(['chat', 'What is it about?', '-m', 'talker'], { openDecoder, stdin: '\uFEFFOak.\nAsh.\n\n' })
+    await run(['chat', '-m', 'talker'], { openDecoder, stdin: 'What is oak?\n' })
+    expect(openDecoder.sent).toEqual(['What is it about?\n\nOak.\nAsh.', 'What is oak?'])
+  })
+
+  it('passes on how to answer, and with what', async () => {
+    await using folder = await folderOf({ 'schema.json': '{"type": "object"}', 'chat.jinja': '{{ messages }}', 'broken.json': '{' })
+    const openDecoder = fakeChat()
+    const files = ['--schema', join(folder.path, 'schema.json'), '--template', join(folder.path, 'chat.jinja')]
+    const options = '--weights int8 -n 7 -t 0.5 --top-p 0.9 --seed 0 --stop ; --prompt-lookup --system Brief. --drop-oldest --variable enable_thinking=false --variable date=today --backend tfjs --device wasm'
+    expect(await run(['chat', 'Hi', '-m', 'talker', ...files, ...options.split(' ')], { openDecoder })).toMatchObject({ code: 0 })
+    expect(openDecoder.opens[0]).toMatchObject({ weights: 'int8', backend: 'tfjs', device: 'wasm' })
+    expect(openDecoder.conversations[0]).toEqual({ maxNewTokens: 7, temperature: 0.5, topP: 0.9, seed: 0, stop: [';'], speculation: 'prompt-lookup', system: 'Brief.', overflow: 'drop-oldest', variables: { enable_thinking: false, date: 'today' }, schema: { type: 'object' }, template: '{{ messages }}' })
+    expect(await run(['chat', 'Hi', '-m', 'talker', '--schema', join(folder.path, 'broken.json')], { openDecoder })).toMatchObject({ code: 2, stderr: expect.stringContaining('is no JSON') })
+  })
+
+  it('prints one JSON document with --json', async () => {
+    const { stdout } = await run(['chat', 'Hi', '-m', 'talker', '--json', '--stats'], { openDecoder: fakeChat() })
+    expect(JSON.parse(stdout)).toMatchObject({ model: 'talker', text: '0: Hi', finishReason: 'end-token', message: { role: 'assistant' }, toolCalls: [], stats: { cachedTokens: 15 }, timings: { load: expect.any(Number), answer: expect.any(Number) } })
+  })
+
+  it('says on stderr how long it took with --stats', async () => {
+    const { stdout, stderr } = await run(['chat', 'Hi', '-m', 'talker', '--stats'], { openDecoder: fakeChat() })
+    expect(stdout).toBe('0: Hi\n')
+    expect(stderr).toMatch(/time to first token {3}12 ms\n.*tokens a second {7}50\.0/)
+    expect(stderr).toContain('ended by end-token')
+  })
+
+  it('ends with a coded error where the answer does', async () => {
+    expect(await run(['chat', 'fail', '-m', 'talker'], { openDecoder: fakeChat() })).toMatchObject({ code: 1, stderr: 'error TENON_INVALID_INPUT The word is refused\n  Say another\n' })
+  })
+
+  it('ends by Ctrl-C', async () => {
+    const stop = new AbortController()
+    const openDecoder = fakeChat({ before: () => stop.abort() })
+    expect(await run(['chat', 'a b c', '-m', 'talker'], { openDecoder, signal: stop.signal })).toMatchObject({ code: 130 })
+    expect(openDecoder.freed).toBe(1)
+  })
+
+  it.each<[string[], string | undefined, string]>([
+    [[], undefined, 'There is no question'],
+    [[' '], undefined, 'The question is empty'],
+    [[], ' \n', 'Nothing was piped in'],
+    [['Hi', '--variable', 'x'], undefined, "--variable 'x' names no value"],
+  ])('is told how it is called: %j, %j', async (args, stdin, message) => {
+    const openDecoder = fakeChat()
+    expect(await run(['chat', ...args, '-m', 'talker'], { openDecoder, ...(stdin !== undefined && { stdin }) })).toMatchObject({ code: 2, stderr: expect.stringContaining(message) })
+    expect(openDecoder.opens).toHaveLength(0)
+  })
+})
+
+/** A prompt, and where readline puts the cursor. */
+const invitation = new RegExp(String.raw`(?:›|…) (?:\x1b\[\d+[A-Z])?$`)
+
+/** Types into a terminal, each time that it is asked to. */
+function typing(...lines: readonly string[]) {
+  const input = new PassThrough()
+  const output = new PassThrough()
+  const left = [...lines]
+  let shown = ''
+  output.on('data', (chunk: Buffer) => {
+    shown += chunk.toString()
+    if (!invitation.test(shown)) return
+    shown = ''
+    const line = left.shift()
+    setImmediate(() => (line === undefined ? input.end() : input.write(line)))
+  })
+  return { input, output }
+}
+
+async function talked(openDecoder: FakeChat, lines: readonly string[], args: readonly string[] = []) {
+  const result = await run(['chat', '-m', 'talker', '--quiet', ...args], { openDecoder, terminal: typing(...lines), env: { NO_COLOR: '1' } })
+  return { ...result, lines: result.stdout.split('\n').filter((line) => line !== '') }
+}
+
+describe('a conversation in a terminal', () => {
+  it('goes on until /exit, with what was said before', async () => {
+    const openDecoder = fakeChat()
+    const { code, lines } = await talked(openDecoder, ['Hello\n', '\n', 'And?\n', '/exit\n', 'Not said\n'])
+    expect(code).toBe(0)
+    expect(lines).toEqual(['0: Hello', '2: And?'])
+    expect(openDecoder.freed).toBe(1)
+  })
+
+  it('ends with what is typed', async () => {
+    expect(await talked(fakeChat(), ['Hello\n'])).toMatchObject({ code: 0, lines: ['0: Hello'] })
+  })
+
+  it('takes several lines for one', async () => {
+    const openDecoder = fakeChat()
+    await talked(openDecoder, ['one\\\n', 'two\n', '"""\n', '  three\\\n', '\n', 'four\n', '"""\n', '/exit\n'])
+    expect(openDecoder.sent).toEqual(['one\ntwo', '  three\\\n\nfour'])
+  })
+
+  it('begins anew, takes back, and says how long it took', async () => {
+    const { lines } = await talked(fakeChat(), ['/stats\n', '/undo\n', 'Hello\n', '/stats\n', '/undo\n', 'Hello again\n', '/reset\n', 'Once more\n', '/help\n'])
+    expect(lines.filter((line) => /^\d:/.test(line))).toEqual(['0: Hello', '0: Hello again', '0: Once more'])
+    expect(lines).toContain('Taken back: Hello')
+    expect(lines).toContain('There is no answer yet.')
+    expect(lines.join('\n')).toMatch(/tokens a second +50\.0/)
+    expect(lines.join('\n')).toContain('/reset  begin anew')
+  })
+
+  it('goes on after what goes wrong', async () => {
+    const { code, lines, stderr } = await talked(fakeChat(), ['fail\n', 'Hello\n'])
+    expect(code).toBe(0)
+    expect(lines).toEqual(['0: Hello'])
+    expect(stderr).toContain('error TENON_INVALID_INPUT The word is refused')
+  })
+
+  it('stops an answer by Ctrl-C, and ends by Ctrl-C twice', async () => {
+    const terminal = typing('a slow answer\n', 'a quick one\n', '\u0003', '\u0003', 'Not said\n')
+    const openDecoder = fakeChat({
+      before: (word, { signal }) => {
+        if (word.trim() !== 'slow') return
+        const stopped = new Promise<void>((resolve) => signal!.addEventListener('abort', () => resolve()))
+        terminal.input.write('\u0003')
+        return stopped
+      },
+    })
+    const { code, stdout } = await run(['chat', '-m', 'talker', '--quiet'], { openDecoder, terminal, env: { NO_COLOR: '1' } })
+    expect(code).toBe(0)
+    expect(openDecoder.sent).toEqual(['a slow answer', 'a quick one'])
+    expect(stdout.trim()).toBe('0: a quick one')
+  })
+
+  it('has no place for --json', async () => {
+    expect(await talked(fakeChat(), [], ['--json'])).toMatchObject({ code: 2 })
+  })
+})

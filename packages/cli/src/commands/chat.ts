@@ -1,0 +1,180 @@
+import { readFile } from 'node:fs/promises'
+import { addAbortSignal } from 'node:stream'
+import { text as readAll } from 'node:stream/consumers'
+import { TenonError } from '@tenon/core'
+import type { Answer, AnswerResult, Conversation, TextGenerator } from '@tenon/task-text-generation'
+import { printJson, progressFor, type CommonOptions, type Context, type Terminal } from '../context.js'
+import { generationOptions, type DecoderOptions } from '../decoder-options.js'
+import { describe } from '../errors/describe.js'
+import { UsageError } from '../errors/usage-error.js'
+import { exitCodes } from '../exit-codes.js'
+import type { Progress } from '../progress.js'
+import { readTurns } from '../read-turns.js'
+import { renderStats } from '../render-stats.js'
+import { duration } from '../units.js'
+
+export interface ChatOptions extends CommonOptions, DecoderOptions {
+  readonly system?: string
+  readonly schema?: string
+  readonly template?: string
+  readonly variable?: readonly string[]
+  readonly dropOldest?: boolean
+}
+
+/** `tenon chat [question]`: one answer, or a conversation. */
+export async function chat(context: Context, question: string | undefined, options: ChatOptions): Promise<number> {
+  const { signal, stdin, terminal } = context
+  const asked = await message(question, stdin === undefined ? undefined : await readAll(addAbortSignal(signal, stdin)))
+  if (asked === undefined && terminal === undefined) throw new UsageError({ message: 'There is no question', remedy: 'Ask one: tenon chat "What is a tenon?" --model …; or start it in a terminal to talk' })
+  if (asked === undefined && options.json) throw new UsageError({ message: '--json prints one document, and there is no question', remedy: 'Ask one: tenon chat "What is a tenon?" --json --model …' })
+  const request = { ...generationOptions(options), ...(await templateOptions(options)), ...(options.system !== undefined && { system: options.system }), ...(options.dropOldest && { overflow: 'drop-oldest' as const }) }
+
+  using progress = progressFor(context, options)
+  const began = performance.now()
+  await using opened = await context.openDecoder({ task: 'text-generation', model: options.model, weights: options.weights, backend: options.backend, device: options.device, deployment: options.deployment, signal, progress })
+  const generate = await opened.chat()
+  const load = performance.now() - began
+  const conversation = generate.conversation(request)
+  if (asked === undefined) return await talk(context, terminal!, { conversation, begin: () => generate.conversation(request), options, progress })
+
+  const answering = performance.now()
+  const result = await show(context, conversation.send(asked, { signal }), options, progress)
+  if (options.json) {
+    const { text, finishReason, message: said, toolCalls, stats } = result
+    await printJson(context, { model: opened.model, text, finishReason, message: said, toolCalls, stats, timings: { load, answer: performance.now() - answering } })
+  } else if (options.stats) await context.err.print(...renderStats(result.stats, context.err), context.err.colors.dim(`  ended by ${result.finishReason} · opened in ${duration(load)}`))
+  return exitCodes.done
+}
+
+/** What was asked, with what was piped in behind it. */
+async function message(question: string | undefined, piped: string | undefined): Promise<string | undefined> {
+  const text = [question, piped?.replace(/^\uFEFF/, '').replace(/\n+$/, '')].filter((part) => part !== undefined && part.trim() !== '').join('\n\n')
+  if (text !== '') return text
+  if (question !== undefined) throw new UsageError({ message: 'The question is empty', remedy: 'Put it in quotes: tenon chat "What is a tenon?" --model …' })
+  if (piped !== undefined) throw new UsageError({ message: 'Nothing was piped in', remedy: 'Pipe some text in, or ask: tenon chat "What is a tenon?" --model …' })
+  return undefined
+}
+
+/** @throws UsageError */
+async function templateOptions({ schema, template, variable = [] }: ChatOptions): Promise<Parameters<TextGenerator['conversation']>[0]> {
+  const variables = variable.map((each): [string, unknown] => {
+    const at = each.indexOf('=')
+    if (at < 1) throw new UsageError({ message: `--variable '${each}' names no value`, remedy: 'Write it as --variable enable_thinking=false' })
+    return [each.slice(0, at), jsonOr(each.slice(at + 1))]
+  })
+  return {
+    ...(variables.length > 0 && { variables: Object.fromEntries(variables) }),
+    ...(template !== undefined && { template: await readFile(template, 'utf8') }),
+    ...(schema !== undefined && { schema: schemaOf(schema, await readFile(schema, 'utf8')) }),
+  }
+}
+
+function schemaOf(file: string, text: string): Record<string, unknown> | boolean {
+  try {
+    return JSON.parse(text) as Record<string, unknown> | boolean
+  } catch (error) {
+    throw new UsageError({ message: `${file} is no JSON (${(error as Error).message})`, remedy: 'Pass a file with a JSON schema' })
+  }
+}
+
+/** `false` and `3` are what they look like; anything else is a text. */
+function jsonOr(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}
+
+/** Prints an answer as it comes. */
+async function show({ out }: Context, answer: Answer, options: ChatOptions, progress: Progress): Promise<AnswerResult> {
+  progress.stage('reading')
+  let last = ''
+  try {
+    for await (const text of answer) {
+      if (options.json) continue
+      progress.clear()
+      await out.write((last = text))
+    }
+  } finally {
+    progress.clear()
+    if (!options.json && !last.endsWith('\n')) await out.write('\n')
+  }
+  return answer.result
+}
+
+const HELP = [
+  ['/exit', 'leave; so does Ctrl-D, and Ctrl-C twice'],
+  ['/reset', 'begin anew'],
+  ['/undo', 'take back the last question and its answer'],
+  ['/stats', 'how long the last answer took'],
+  ['/help', 'this'],
+  ['\\', 'at the end of a line: it goes on in the next; """ before and behind several lines makes one of them'],
+  ['Ctrl-C', 'stop the answer'],
+] as const
+
+interface Talk {
+  readonly conversation: Conversation
+  /** Another one, with nothing said. */
+  begin(): Conversation
+  readonly options: ChatOptions
+  readonly progress: Progress
+}
+
+/** A conversation, until somebody has had enough. */
+async function talk(context: Context, terminal: Terminal, { conversation: first, begin, options, progress }: Talk): Promise<number> {
+  const { out, err, signal } = context
+  const { dim, cyan } = out.colors
+  let conversation = first
+  let last: AnswerResult | undefined
+  let answering: AbortController | undefined
+  let warned = false
+  if (!options.quiet) await out.print(dim('Ask something. /help says what else can be typed.'))
+  using turns = readTurns(terminal, { prompt: `${cyan('›')} `, signal })
+  turns.onInterrupt = () => {
+    if (answering !== undefined && !answering.signal.aborted) return answering.abort()
+    if (warned) return turns.end()
+    warned = true
+    terminal.output.write(`\n${dim('(Ctrl-C again to leave)')}\n`)
+    turns.invite()
+  }
+
+  turns.invite()
+  for await (const turn of turns) {
+    warned = false
+    const said = turn.trim()
+    if (said === '/exit' || said === '/quit') break
+    if (said === '/help') await out.print(...HELP.map(([what, does]) => `  ${what.padEnd(8)}${dim(does)}`))
+    else if (said === '/reset') {
+      conversation = begin()
+      await out.print(dim('Nothing was said.'))
+    } else if (said === '/undo') await attempt(context, async () => {
+      const { content } = conversation.undo()
+      await out.print(dim(`Taken back: ${String(content).split('\n')[0]}`))
+    })
+    else if (said === '/stats') await out.print(...(last === undefined ? [dim('There is no answer yet.')] : renderStats(last.stats, out)))
+    else if (said !== '') {
+      const stop = (answering = new AbortController())
+      await attempt(context, async () => {
+        last = await show(context, conversation.send(turn, { signal: AbortSignal.any([stop.signal, signal]) }), options, progress)
+        if (options.stats) await err.print(...renderStats(last.stats, err).map(err.colors.dim))
+      }, stop.signal)
+      answering = undefined
+    }
+    signal.throwIfAborted()
+    turns.invite()
+  }
+  return exitCodes.done
+}
+
+/** What goes wrong with one turn is told, and the conversation goes on. */
+async function attempt({ err, signal }: Context, work: () => Promise<void>, stopped?: AbortSignal): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    if (signal.aborted || !TenonError.isInstance(error)) throw error
+    if (stopped?.aborted) return
+    const { code, message: what, remedy } = describe(error)
+    await err.print(`${err.colors.red(`error ${code}`)} ${what}`, `  ${remedy}`)
+  }
+}

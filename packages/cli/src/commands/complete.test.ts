@@ -1,0 +1,91 @@
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { folderOf } from '../testing/documents.js'
+import { fakeCompleter } from '../testing/fake-completer.js'
+import { run } from '../testing/run.js'
+
+describe('complete', () => {
+  it('prints what is to be written at a place, and nothing else', async () => {
+    await using folder = await folderOf({ 'a.py': '\uFEFFdef f(a):\r\n    \r\nx = 1\r\n' })
+    const openDecoder = fakeCompleter()
+    const { code, stdout, stderr } = await run(['complete', join(folder.path, 'a.py'), '--at', '2:5', '-m', 'coder'], { openDecoder })
+    expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: 'return a', stderr: '' })
+    expect(openDecoder.inputs[0]).toMatchObject({ prefix: 'def f(a):\r\n    ', suffix: '\r\nx = 1\r\n', path: expect.stringMatching(/a\.py$/) })
+    expect(openDecoder.opens[0]).toMatchObject({ model: 'coder', task: 'code-generation' })
+    expect(openDecoder.freed).toBe(1)
+  })
+
+  it('ends the line on a terminal', async () => {
+    const { stdout } = await run(['complete', '-', '-m', 'coder'], { openDecoder: fakeCompleter(), stdin: 'x', isTTY: true })
+    expect(stdout).toBe('return a\n')
+  })
+
+  it('completes what is piped in at its end, or at a marker', async () => {
+    const openDecoder = fakeCompleter()
+    await run(['complete', '-', '-m', 'coder', '--path', 'b.ts'], { openDecoder, stdin: 'const a = ' })
+    await run(['complete', '-', '-m', 'coder', '--marker', '█', '--language', 'python'], { openDecoder, stdin: 'a = █\nb = 1\n' })
+    expect(openDecoder.inputs).toEqual([{ prefix: 'const a = ', suffix: '', path: 'b.ts' }, { prefix: 'a = ', suffix: '\nb = 1\n', language: 'python' }])
+  })
+
+  it('passes on how to write, and with what', async () => {
+    await using folder = await folderOf({ 'a.ts': 'x', 'lib/b.ts': 'export const b = 1\n', 'c.ts': '' })
+    const openDecoder = fakeCompleter()
+    const path = (name: string) => join(folder.path, name)
+    const options = '--weights int4 -n 7 --scope line --candidates 3 -t 0.5 --top-k 9 --top-p 0.9 --seed 0 --stop ; --stop } --prompt-lookup --context-tokens 99 --prefix-only --no-truncate --no-healing --repository r --backend tfjs --device wasm'
+    const { code } = await run(['complete', path('a.ts'), '-m', 'coder', ...options.split(' '), '--context', path('lib/b.ts'), path('c.ts')], { openDecoder })
+    expect(code).toBe(0)
+    expect(openDecoder.opens[0]).toMatchObject({ weights: 'int4', backend: 'tfjs', device: 'wasm' })
+    expect(openDecoder.options[0]).toMatchObject({ maxNewTokens: 7, scope: 'line', candidates: 3, temperature: 0.5, topK: 9, topP: 0.9, seed: 0, stop: [';', '}'], speculation: 'prompt-lookup', contextTokens: 99, infill: 'prefix-only', truncate: false, healing: false })
+    expect(openDecoder.inputs[0]).toMatchObject({ repository: 'r', files: [{ path: expect.stringMatching(/lib\/b\.ts$/), text: 'export const b = 1\n' }, { text: '' }] })
+    await run(['complete', path('a.ts'), '-m', 'coder'], { openDecoder })
+    expect(Object.keys(openDecoder.options[1]!).toSorted()).toEqual(['healing', 'signal', 'truncate'])
+  })
+
+  it('prints one JSON document with --json', async () => {
+    const { stdout } = await run(['complete', '-', '-m', 'coder', '--json', '--stats'], { openDecoder: fakeCompleter(), stdin: 'x' })
+    expect(JSON.parse(stdout)).toMatchObject({ model: 'coder', text: 'return a', finishReason: 'scope', candidates: [{ text: 'return a', score: -0.5 }], stats: { cachedTokens: 100 }, timings: { load: expect.any(Number), complete: expect.any(Number) } })
+  })
+
+  it('says on stderr how long it took with --stats', async () => {
+    const { stdout, stderr } = await run(['complete', '-', '-m', 'coder', '--stats'], { openDecoder: fakeCompleter(), stdin: 'x' })
+    expect(stdout).toBe('return a')
+    expect(stderr.split('\n').slice(0, 5)).toEqual([
+      '  time to first token   12 ms',
+      '  tokens a second       50.0',
+      '  tokens written        3',
+      '  tokens of the prompt  120: 100 from the cache, 20 read, 2,000 a second',
+      '  guessed ahead         4: 2 accepted, 50 %',
+    ])
+    expect(stderr).toContain('ended by scope')
+  })
+
+  it.each([
+    [['complete', '-'], undefined, 2, /Nothing was piped in/],
+    [['complete'], undefined, 2, /missing required argument/],
+    [['complete', '-', '--at', '9:9'], 'x', 2, /There is no line 9: the text has 1/],
+    [['complete', '-', '--at', 'here'], 'x', 2, /no place in a file/],
+    [['complete', '-', '--scope', 'all'], 'x', 2, /Allowed choices are auto/],
+    [['complete', '-', '--weights', 'int3'], 'x', 2, /Allowed choices are int4/],
+    [['complete', '-', '--temperature', 'hot'], 'x', 2, /Give a number from 0 on/],
+    [['complete', '/no/such/file.py'], undefined, 1, /ENOENT/],
+    [['complete', '-', '--context', '/no/such/file.py'], 'x', 1, /ENOENT/],
+  ])('teaches what is wrong with %j', async (argv, stdin, code, words) => {
+    const failed = await run(argv, { openDecoder: fakeCompleter(), ...(stdin !== undefined && { stdin }) })
+    expect(failed).toMatchObject({ code, stdout: '' })
+    expect(failed.stderr).toMatch(words)
+  })
+
+  it('says that it needs a model', async () => {
+    const { code, stderr } = await run(['complete', '-'], { stdin: 'x' })
+    expect(code).toBe(2)
+    expect(stderr).toMatch(/^error TENON_USAGE There is no model\n {2}Name one that writes/)
+  })
+
+  it('stops where Ctrl-C was pressed, with 130, and frees the model', async () => {
+    const interruption = new AbortController()
+    const openDecoder = fakeCompleter({ before: (index) => index === 1 && interruption.abort() })
+    const { code, stdout, stderr } = await run(['complete', '-', '-m', 'coder'], { openDecoder, stdin: 'x', signal: interruption.signal })
+    expect({ code, stdout, stderr }).toEqual({ code: 130, stdout: 'return', stderr: '' })
+    expect(openDecoder.freed).toBe(1)
+  })
+})

@@ -1,0 +1,41 @@
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { run } from '../testing/run.js'
+import { tinyBert } from '../testing/tiny-bert.js'
+
+let model: Awaited<ReturnType<typeof tinyBert>>
+let cache: string
+beforeAll(async () => {
+  model = await tinyBert()
+  cache = await mkdtemp(join(tmpdir(), 'tenon-cli-'))
+  vi.stubEnv('TENON_CACHE', cache)
+})
+afterAll(async () => {
+  vi.unstubAllEnvs()
+  await model[Symbol.asyncDispose]()
+  await rm(cache, { recursive: true })
+})
+
+describe('prepare', () => {
+  it('keeps quantised weights, says where, and finds them the second time', async () => {
+    const first = await run(['prepare', model.path, '--weights', 'int4', '--block', '32'])
+    expect(first).toMatchObject({ code: 0, stdout: expect.stringMatching(/✓ .+\.safetensors\n.+ in int4: \d+ kB in /) as string })
+    const [file] = await readdir(join(cache, 'weights'))
+    const { mtimeMs, ino, size } = await stat(join(cache, 'weights', file!))
+    const { code, stdout } = await run(['prepare', model.path, '--json', '--quiet'])
+    expect(code).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({ model: model.path, weights: 'int4', files: [{ path: join(cache, 'weights', file!), bytes: size }] })
+    const after = await stat(join(cache, 'weights', file!))
+    expect([after.ino, after.mtimeMs >= mtimeMs]).toEqual([ino, true])
+  })
+
+  it('refuses formats and blocks that there are not', async () => {
+    for (const options of [['--weights', 'int3'], ['--block', '48']]) expect((await run(['prepare', model.path, ...options])).code).toBe(2)
+  })
+
+  it('fails where there is no such model', async () => {
+    expect(await run(['prepare', join(cache, 'none')])).toMatchObject({ code: 1, stdout: '' })
+  })
+})

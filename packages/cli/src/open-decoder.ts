@@ -1,0 +1,62 @@
+import type { CodeGenerator } from '@tenon/task-codegen'
+import type { TextGenerator } from '@tenon/task-text-generation'
+import { UsageError } from './errors/usage-error.js'
+import { backendPlugins, modelPlugins } from './plugins.js'
+import type { Progress } from './progress.js'
+import { deploymentOf, modelOf, type RunsOn } from './runtime.js'
+
+/** What the weights become before they are run, by the names users know. */
+const formats = { int4: { name: 'weight-only', bits: 4 }, int8: { name: 'weight-only', bits: 8 }, fp16: { name: 'weight-only', bits: 16 }, fp32: undefined } as const
+export type Weights = keyof typeof formats
+export const weightFormats = Object.keys(formats) as readonly Weights[]
+
+export interface OpenDecoderOptions extends RunsOn {
+  /** Default: the deployment's. */
+  readonly model?: string | undefined
+  /** Default: as they are stored, or the deployment's. */
+  readonly weights?: Weights | undefined
+  readonly signal: AbortSignal
+  /** Hears what the libraries tell. */
+  readonly progress: Progress
+}
+
+/** What commands use of the libraries where a model writes. */
+export interface OpenedDecoder extends AsyncDisposable {
+  /** The model, as the user would name it. */
+  readonly model: string
+  completer(): Promise<CodeGenerator>
+  chat(): Promise<TextGenerator>
+}
+
+/** @param task Which of the deployment's roles says the model, where the user does not. */
+export type OpenDecoder = (options: OpenDecoderOptions & { readonly task: 'code-generation' | 'text-generation' }) => Promise<OpenedDecoder>
+
+/** Joins the installed packages. They are imported here and not before: `--help` needs none of them. */
+export const openDecoder: OpenDecoder = async ({ model: named, weights, task, signal, progress, ...on }) => {
+  progress.stage('opening the model')
+  const [{ createRuntime }, models, backends, { decoders }, { weightOnly }, { codeGeneration }, { textGeneration }, deployment] = await Promise.all([
+    import('@tenon/core'),
+    modelPlugins(),
+    backendPlugins(),
+    import('@tenon/models'),
+    import('@tenon/compress'),
+    import('@tenon/task-codegen'),
+    import('@tenon/task-text-generation'),
+    deploymentOf(on),
+  ])
+  const deployed = modelOf(deployment, task)
+  if (named !== undefined && deployed !== undefined) throw new UsageError({ message: `--model names ${named}, and the deployment ${deployed}`, remedy: 'Leave one of them out' })
+  const model = named ?? deployed
+  if (model === undefined) throw new UsageError({ message: 'There is no model', remedy: 'Name one that writes: --model ./Qwen2.5-Coder-0.5B, a .gguf file, or a name on the hub' })
+  const runtime = createRuntime({ plugins: [...models, ...decoders(), weightOnly(), ...backends, codeGeneration(), textGeneration()], deployment })
+  runtime.on('progress', progress.update)
+  runtime.on('notice', ({ message }) => progress.note(message))
+  const format = weights === undefined ? undefined : formats[weights]
+  const request = { ...(deployed === undefined && { model }), ...(format !== undefined && { compress: format }), signal }
+  return {
+    model,
+    completer: () => runtime.task('code-generation', request),
+    chat: () => runtime.task('text-generation', request),
+    [Symbol.asyncDispose]: () => runtime.dispose(),
+  }
+}

@@ -1,0 +1,34 @@
+import { checkOptions, type Task, type TaskContext } from '@tenon/core'
+import { openDecoder } from '@tenon/generation'
+import { createGenerator, type CodeGenerator } from './generator.js'
+
+export interface CodeGenerationOptions {
+  /** Most tokens of prompt and completion together. Default, and at most: what the model's positions allow. */
+  readonly contextLength?: number
+  /** Most memory of the key-value cache, in bytes. Default: as much as @tenon/generation takes. */
+  readonly cacheBytes?: number
+  /** Sequences that are generated at once, and prompts kept for the next call. Default: as @tenon/generation has it. */
+  readonly slots?: number
+}
+
+/**
+ * The task `'code-generation'`: a partial file becomes a completion, streamed. With text behind the cursor the model fills in, by
+ * the tokens it was trained with; other files are laid out as it was trained to read a repository. The completion ends where what
+ * was begun at the cursor is complete.
+ *
+ * Making it throws what opening a decoder does; calling it NoInfillingError for a model that cannot fill in, InvalidInputError,
+ * InvalidOptionError, AbortedError and DisposedError, by the completion.
+ * @example
+ * const complete = await runtime.task('code-generation', { model: './Qwen2.5-Coder-0.5B' })
+ * for await (const text of complete({ prefix: 'def add(a, b):\n    ', suffix: '\n', path: 'add.py' })) process.stdout.write(text)
+ */
+export function codeGeneration(): Task<'code-generation', CodeGenerationOptions, CodeGenerator> {
+  return { kind: 'task', version: 'v1', name: 'code-generation', create }
+}
+
+const WHERE = "the task 'code-generation'"
+
+async function create(context: TaskContext, options: CodeGenerationOptions): Promise<CodeGenerator> {
+  checkOptions(WHERE, options, ['contextLength', 'cacheBytes', 'slots'])
+  return createGenerator(await openDecoder(context, { where: WHERE, ...options }))
+}

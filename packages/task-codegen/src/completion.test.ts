@@ -1,0 +1,65 @@
+import { AbortedError } from '@tenon/core'
+import { describe, expect, it } from 'vitest'
+import { completion, type CompletionResult } from './completion.js'
+
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
+
+/** Work that emits these pieces, one a turn, until it is aborted. */
+function emitting(pieces: readonly string[], signal?: AbortSignal) {
+  const log = { emitted: 0 }
+  const work = async (emit: (text: string) => void, ends: AbortSignal) => {
+    for (const piece of pieces) {
+      await turn()
+      if (ends.aborted) throw new AbortedError(ends.reason)
+      log.emitted++
+      emit(piece)
+    }
+    return { text: pieces.join('') } as CompletionResult
+  }
+  return { log, made: completion(work, signal) }
+}
+
+describe('a completion under way', () => {
+  it('is streamed as it is made, and has a result as well', async () => {
+    const { made, log } = emitting(['a', '', 'b'])
+    const seen: [string, number][] = []
+    for await (const text of made) seen.push([text, log.emitted])
+    expect(seen).toEqual([['a', 1], ['b', 3]])
+    expect(await made.result).toEqual({ text: 'ab' })
+  })
+
+  it('has a result where nobody iterates, and its text where somebody does so late', async () => {
+    const { made } = emitting(['a', 'b'])
+    expect(await made.result).toEqual({ text: 'ab' })
+    const seen: string[] = []
+    for await (const text of made) seen.push(text)
+    expect(seen).toEqual(['a', 'b'])
+  })
+
+  it('is cancelled by leaving the loop', async () => {
+    const { made, log } = emitting(['a', 'b', 'c', 'd'])
+    for await (const text of made) if (text === 'b') break
+    await expect(made.result).rejects.toThrow(AbortedError)
+    expect(log.emitted).toBeLessThan(4)
+  })
+
+  it('is cancelled by the signal, and says so to who iterates it', async () => {
+    const controller = new AbortController()
+    const { made } = emitting(['a', 'b', 'c', 'd'], controller.signal)
+    const seen: string[] = []
+    const iterate = async () => {
+      for await (const text of made) {
+        seen.push(text)
+        controller.abort()
+      }
+    }
+    await expect(iterate()).rejects.toThrow(AbortedError)
+    expect(seen).toEqual(['a'])
+  })
+
+  it('throws what went wrong', async () => {
+    const made = completion(() => Promise.reject(new RangeError('no')), undefined)
+    await expect(made.result).rejects.toThrow(RangeError)
+    await expect(made[Symbol.asyncIterator]().next()).rejects.toThrow(RangeError)
+  })
+})

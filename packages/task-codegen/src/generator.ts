@@ -1,0 +1,168 @@
+import { throwIfAborted } from '@tenon/core'
+import { vocabularyOf, type Decoder, type GenerationRequest, type GenerationResult, type GenerationStats } from '@tenon/generation'
+import { completion, type Completion, type CompletionResult } from './completion.js'
+import { findFormat, type Format } from './fim/find-format.js'
+import { continuing } from './healing/continuing.js'
+import { checkCompletionOptions, checkInput, type CompletionInput, type CompletionOptions } from './options.js'
+import { Prompter, type Prompt } from './prompt/prompter.js'
+import { createTextEncoder } from './prompt/text-encoder.js'
+import { candidateOf, rank, type Candidate, type FinishReason } from './ranking/rank.js'
+import { repetitionAt } from './ranking/repetition.js'
+import { releasing, type Release } from './release.js'
+import { codeLanguages, languageOf, type CodeLanguage } from './structure/language.js'
+import { createStructure, type Structure } from './structure/structure.js'
+
+/** Completes code. */
+export interface CodeGenerator {
+  /** Errors come by the completion: its result rejects, and iterating it throws. */
+  (input: CompletionInput, options?: CompletionOptions): Completion
+  /** Most tokens of prompt and completion together. */
+  readonly contextLength: number
+  /** Whether the model was trained to fill in between a prefix and a suffix. */
+  readonly infills: boolean
+}
+
+/** More does not make completions much better, and takes a CPU seconds to read. */
+const CONTEXT_TOKENS = 2048
+
+const NEW_TOKENS = 128
+
+/** Tokens for what is generated once more of the prefix. */
+const FOR_CUT = 8
+
+/** What completes code with a decoder. */
+export async function createGenerator(decoder: Decoder): Promise<CodeGenerator> {
+  const { tokenizer, checkpoint } = decoder
+  const [format, encoder] = await Promise.all([findFormat(tokenizer, checkpoint), createTextEncoder(tokenizer)])
+  const { bos, eos } = tokenizer.special
+  const beginning = [bos, eos].map((token) => (token === undefined ? undefined : tokenizer.idOf(token))).find((id) => id !== undefined) ?? decoder.endTokens[0]
+  const prompter = new Prompter({ reference: checkpoint.reference, format, encoder, idOf: (token) => tokenizer.idOf(token), beginning, vocabulary: () => vocabularyOf(tokenizer) })
+  const complete = (input: CompletionInput, call: CompletionOptions = {}) => completion((emit, signal) => run({ decoder, format, prompter }, input, call, emit, signal), (call as CompletionOptions | null)?.signal)
+  return Object.assign(complete, { contextLength: decoder.contextLength, infills: format.fim !== undefined })
+}
+
+interface Opened {
+  readonly decoder: Decoder
+  readonly format: Format
+  readonly prompter: Prompter
+}
+
+async function run({ decoder, format, prompter }: Opened, input: CompletionInput, options: CompletionOptions, emit: (text: string) => void, signal: AbortSignal): Promise<CompletionResult> {
+  const began = performance.now()
+  checkInput(input)
+  checkCompletionOptions(options)
+  throwIfAborted(signal)
+  const { prefix, suffix = '', path, language, files = [], repository } = input
+  const { maxNewTokens = NEW_TOKENS, scope = 'auto', candidates = 1, stop = [], infill = 'middle', truncate = true, healing = true, contextTokens, signal: _, speculation, ...sampling } = options
+  const room = decoder.contextLength - maxNewTokens - (healing ? FOR_CUT : 0)
+  const limit = Math.min(contextTokens ?? (truncate ? CONTEXT_TOKENS : Infinity), room)
+  const [prompt, structure] = await Promise.all([
+    prompter.prompt({ prefix, suffix, path, language, files, repository, infill, truncate, healing, contextTokens: limit }),
+    createStructure({ prefix, suffix, language: languageNamed(language, path), scope }),
+  ])
+  try {
+    throwIfAborted(signal)
+    const request: Omit<GenerationRequest, 'until'> = {
+      ...sampling,
+      prompt: prompt.ids,
+      maxNewTokens: maxNewTokens + (prompt.cut === '' ? 0 : FOR_CUT),
+      stopTokens: format.stopTokens,
+      processors: [...(sampling.processors ?? []), ...(prompt.cut === '' ? [] : [continuing(prompt.cut, vocabularyOf(decoder.tokenizer))])],
+      speculation,
+      signal,
+    }
+    const before = performance.now() - began
+    const release = releasing(suffix, stop, structure.finish)
+    const made = await Promise.all(
+      Array.from({ length: candidates }, (_, index) => generate({ decoder, prompt, structure, suffix, stop }, { ...request, ...varied(sampling, index) }, candidates === 1 ? { release, emit } : undefined)),
+    )
+    const ranked = rank(made.map(({ candidate }) => candidate))
+    const best = ranked[0]!
+    const { rest, text } = release.end(best.text)
+    emit(rest)
+    return { text, candidates: [{ ...best, text }, ...ranked.slice(1)], finishReason: best.finishReason, stats: together(made.map(({ stats }) => stats), before), context: prompt.context }
+  } finally {
+    structure.dispose()
+  }
+}
+
+/** As the caller names it, by a name or an extension, else as the path says; languages whose syntax is not known are completed without. */
+function languageNamed(language: string | undefined, path = ''): CodeLanguage | undefined {
+  if (language === undefined) return languageOf(path)
+  const name = language.toLowerCase()
+  return codeLanguages.find((known) => known === name) ?? languageOf(`.${name}`)
+}
+
+/** The first candidate is as the caller wants it, or the most likely text; the others differ from it by their seeds. */
+function varied({ temperature, seed, topP }: CompletionOptions, index: number): Pick<CompletionOptions, 'temperature' | 'seed' | 'topP'> {
+  if (index === 0) return {}
+  // arXiv:2107.03374, section 3.3: 0.8 where several samples are drawn, with nucleus sampling at 0.95.
+  if (temperature === undefined || temperature === 0) return { temperature: 0.8, topP: topP ?? 0.95, seed: (seed ?? 0) + index }
+  return seed === undefined ? {} : { seed: seed + index }
+}
+
+interface Around {
+  readonly decoder: Decoder
+  readonly prompt: Prompt
+  readonly structure: Structure
+  readonly suffix: string
+  readonly stop: readonly string[]
+}
+
+interface Streaming {
+  readonly release: Release
+  readonly emit: (text: string) => void
+}
+
+async function generate({ decoder, prompt: { cut }, structure, suffix, stop }: Around, request: GenerationRequest, streaming: Streaming | undefined): Promise<{ candidate: Candidate; stats: GenerationStats }> {
+  let stopped = false
+  let end = Infinity
+  /** What is new in a generated text: all but what the prompt left to be generated once more. */
+  const own = (text: string) => (text.startsWith(cut) ? text.slice(cut.length) : '')
+  const until = (text: string): number | undefined => {
+    const mine = own(text)
+    if (mine === '') return undefined
+    const stopAt = Math.min(...stop.map((each) => mine.indexOf(each)).filter((index) => index >= 0))
+    const complete = Math.min(structure.until(mine) ?? Infinity, repetitionAt(mine, suffix, false) ?? Infinity)
+    stopped = stopAt < Infinity && stopAt <= complete
+    end = Math.min(stopAt, complete)
+    return end === Infinity ? undefined : cut.length + end
+  }
+  const generation = decoder.generate({ ...request, until })
+  if (streaming !== undefined) {
+    let text = ''
+    for await (const piece of generation) {
+      text += piece.text
+      streaming.emit(streaming.release.next(own(text).slice(0, end)))
+    }
+  }
+  const result: GenerationResult = await generation.result
+  const whole = own(result.text)
+  const text = structure.finish(whole.slice(0, repetitionAt(whole, suffix, true)))
+  return { candidate: candidateOf(text, streaming === undefined ? structure.score(text) : undefined, reasonOf(result, stopped), result), stats: result.stats }
+}
+
+function reasonOf({ finishReason }: GenerationResult, stopped: boolean): FinishReason {
+  if (finishReason === 'length') return 'length'
+  if (finishReason === 'until') return stopped ? 'stop' : 'scope'
+  return 'end'
+}
+
+/** What several generations cost that ran side by side on one prompt. @param before Milliseconds until they began. */
+function together(all: readonly GenerationStats[], before: number): GenerationStats {
+  const sum = (of: (stats: GenerationStats) => number) => all.reduce((total, stats) => total + of(stats), 0)
+  const decodeMilliseconds = Math.max(...all.map((stats) => stats.decodeMilliseconds))
+  const generatedTokens = sum((stats) => stats.generatedTokens)
+  const first = all[0]!
+  return {
+    promptTokens: first.promptTokens,
+    cachedTokens: first.cachedTokens,
+    generatedTokens,
+    timeToFirstToken: before + Math.min(...all.map((stats) => stats.timeToFirstToken)),
+    prefillMilliseconds: sum((stats) => stats.prefillMilliseconds),
+    decodeMilliseconds,
+    tokensPerSecond: all.length === 1 ? first.tokensPerSecond : decodeMilliseconds === 0 ? 0 : (1000 * (generatedTokens - all.length)) / decodeMilliseconds,
+    draftedTokens: sum((stats) => stats.draftedTokens),
+    acceptedTokens: sum((stats) => stats.acceptedTokens),
+  }
+}

@@ -1,0 +1,29 @@
+import { describe, expect, it } from 'vitest'
+import { beginningOfRepetition, repetitionAt } from './repetition.js'
+
+const suffix = '\n\n    total += price\n    return total\n'
+
+describe('a completion that goes on with what stands behind the cursor', () => {
+  it('ends before that', () => {
+    expect(repetitionAt('price = 1\n\n    total += price\n', suffix, false)).toBe('price = 1'.length)
+    expect(repetitionAt('price = 1\n    total += price', suffix, true)).toBe('price = 1'.length)
+  })
+
+  it('is told when the line has ended', () => {
+    expect(repetitionAt('price = 1\n    total += price', suffix, false)).toBeUndefined()
+    expect(repetitionAt('price = 1\n    total += price + 1\n', suffix, false)).toBeUndefined()
+  })
+
+  it('is none where the line is a bracket, or the cursor\u2019s own', () => {
+    expect(repetitionAt('a\n}\n', '\n}\n', true)).toBeUndefined()
+    expect(repetitionAt('total += price\n', suffix, true)).toBeUndefined()
+    expect(repetitionAt('a\nb\n', '', true)).toBeUndefined()
+  })
+
+  it('may be one from the line on whose beginning it is', () => {
+    expect(beginningOfRepetition('a\n    tot', suffix)).toBe(2)
+    expect(beginningOfRepetition('a\n    ', suffix)).toBe(2)
+    expect(beginningOfRepetition('a\n    x', suffix)).toBe(7)
+    expect(beginningOfRepetition('tot', suffix)).toBe(3)
+  })
+})

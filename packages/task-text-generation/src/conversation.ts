@@ -1,0 +1,159 @@
+import { checkOptions, InvalidInputError, InvalidOptionError, kindOf, type Emit } from '@tenon/core'
+import { answering, type Answer, type AnswerResult } from './answer.js'
+import type { ChatPrompt, TemplateOptions } from './chat-prompt.js'
+import { ContextFullError } from './errors/context-full-error.js'
+import { checkMessages, type Message } from './messages.js'
+import { checkGenerateOptions, generateOptions, type GenerateOptions } from './options.js'
+
+export interface ConversationOptions extends Omit<GenerateOptions, 'signal'> {
+  /** What the model is told to be, before anything else. */
+  readonly system?: string | undefined
+  /** What was said already. */
+  readonly messages?: readonly Message[] | undefined
+  /**
+   * What to do where the conversation no longer fits the context: fail with ContextFullError, or leave the oldest turns out of
+   * what the model is shown, with a notice (`TENON_TURNS_DROPPED`). `messages` keeps them, and so it does system messages. Default `'error'`.
+   */
+  readonly overflow?: 'error' | 'drop-oldest' | undefined
+}
+
+interface Model {
+  readonly generate: (messages: readonly Message[], options: GenerateOptions) => Answer
+  readonly promptOf: (messages: readonly Message[], options: TemplateOptions) => Promise<ChatPrompt>
+  readonly contextLength: number
+  readonly newTokens: (options: GenerateOptions) => number
+  readonly emit: Emit
+}
+
+const WHERE = 'conversation'
+
+/** Of the context, what is kept free for an answer that may be longer. */
+const SHARE_FOR_ANSWER = 4
+
+/**
+ * Messages, and what comes next. At each turn the model reads what is new: what it has read before is in its cache, as far as the
+ * template writes earlier turns as it wrote them then.
+ */
+export class Conversation {
+  readonly #model: Model
+  readonly #options: GenerateOptions
+  readonly #overflow: 'error' | 'drop-oldest'
+  #messages: readonly Message[]
+  #busy = false
+
+  /** Made by `generate.conversation()`. */
+  constructor(model: Model, options: ConversationOptions) {
+    checkOptions(WHERE, options, [...generateOptions.filter((name) => name !== 'signal'), 'system', 'messages', 'overflow'])
+    const { system, messages = [], overflow = 'error', ...rest } = options
+    checkGenerateOptions(WHERE, rest)
+    if (system !== undefined && typeof system !== 'string') throw new InvalidOptionError({ where: WHERE, option: 'system', problem: `is ${kindOf(system)}`, remedy: 'Give a text' })
+    if (overflow !== 'error' && overflow !== 'drop-oldest') throw new InvalidOptionError({ where: WHERE, option: 'overflow', problem: `is ${JSON.stringify(overflow)}`, remedy: "Choose 'error' or 'drop-oldest'" })
+    const all = [...(system === undefined ? [] : [{ role: 'system', content: system }]), ...messages]
+    if (all.length > 0) checkMessages(all)
+    this.#model = model
+    this.#options = rest
+    this.#overflow = overflow
+    this.#messages = all
+  }
+
+  /** All that was said, oldest first. */
+  get messages(): readonly Message[] {
+    return this.#messages
+  }
+
+  /**
+   * Says something, or passes on what tools gave, and streams the answer. Both become part of the conversation when the answer is
+   * there; of an answer that is aborted, what there was of it. What fails changes nothing.
+   * @param input A text of the user's, a message, or several.
+   */
+  send(input: string | Message | readonly Message[], options: GenerateOptions = {}): Answer {
+    return answering((emit, signal) => this.#turn(input, options, emit, signal), (options as GenerateOptions | null)?.signal)
+  }
+
+  /**
+   * Takes back the last thing the user said and all that follows, and returns it.
+   * @throws InvalidInputError where the user has said nothing, and while an answer is under way.
+   */
+  undo(): Message {
+    this.#checkIdle()
+    const index = this.#messages.findLastIndex(({ role }) => role === 'user')
+    if (index === -1) throw new InvalidInputError({ what: 'the conversation', problem: 'has nothing that could be taken back', remedy: 'say something first' })
+    const undone = this.#messages[index]!
+    this.#messages = this.#messages.slice(0, index)
+    return undone
+  }
+
+  /**
+   * Puts other messages in place of all, to change what was said.
+   * @throws InvalidInputError
+   */
+  replace(messages: readonly Message[]): void {
+    this.#checkIdle()
+    if (!Array.isArray(messages) || messages.length > 0) checkMessages(messages)
+    this.#messages = [...messages]
+  }
+
+  #checkIdle(): void {
+    if (this.#busy) throw new InvalidInputError({ what: 'the conversation', problem: 'is in the middle of an answer', remedy: 'wait for its result, or abort it' })
+  }
+
+  async #turn(input: string | Message | readonly Message[], call: GenerateOptions, emit: (text: string) => void, signal: AbortSignal): Promise<AnswerResult> {
+    this.#checkIdle()
+    checkGenerateOptions(`${WHERE}.send`, call)
+    const said = typeof input === 'string' ? [{ role: 'user', content: input }] : Array.isArray(input) ? (input as readonly Message[]) : [input as Message]
+    checkMessages(said)
+    this.#busy = true
+    const all = [...this.#messages, ...said]
+    let text = ''
+    try {
+      const options = { ...this.#options, ...call, signal }
+      const answer = this.#model.generate(await this.#fitting(all, options), options)
+      for await (const piece of answer) {
+        text += piece
+        emit(piece)
+      }
+      const result = await answer.result
+      this.#messages = [...all, result.message]
+      return result
+    } catch (error) {
+      if (signal.aborted && text !== '') this.#messages = [...all, { role: 'assistant', content: text }]
+      throw error
+    } finally {
+      this.#busy = false
+    }
+  }
+
+  /**
+   * The messages that leave room for an answer.
+   * @throws ContextFullError
+   */
+  async #fitting(messages: readonly Message[], options: GenerateOptions): Promise<readonly Message[]> {
+    const { contextLength, newTokens, promptOf, emit } = this.#model
+    const room = contextLength - Math.min(newTokens(options), Math.ceil(contextLength / SHARE_FOR_ANSWER))
+    const tokens = async (some: readonly Message[]) => (await promptOf(some, options)).ids.length
+    const needed = await tokens(messages)
+    // With an error as the policy, an answer may be as short as the context makes it.
+    if (needed <= (this.#overflow === 'error' ? contextLength - 1 : room)) return messages
+    const turns = this.#overflow === 'error' ? 0 : messages.filter(({ role }) => role === 'user').length - 1
+    // The fewest turns that are to be left out: every further one makes the prompt shorter.
+    let [low, high] = [1, turns]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((await tokens(withoutOldest(messages, middle))) <= room) high = middle
+      else low = middle + 1
+    }
+    const kept = withoutOldest(messages, high)
+    if (turns < 1 || (await tokens(kept)) > room) throw new ContextFullError({ tokens: needed, contextLength, dropped: Math.max(0, turns) })
+    emit({ type: 'notice', code: 'TENON_TURNS_DROPPED', message: `The conversation has ${needed} tokens, and the context holds ${contextLength}: the oldest ${high === 1 ? 'turn is' : `${high} turns are`} left out` })
+    return kept
+  }
+}
+
+/** Without the first so many turns, each of which begins with something the user says. System messages stay. */
+function withoutOldest(messages: readonly Message[], turns: number): readonly Message[] {
+  let seen = 0
+  return messages.filter(({ role }) => {
+    if (role === 'user') seen++
+    return role === 'system' || seen > turns
+  })
+}
