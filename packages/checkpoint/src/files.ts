@@ -15,6 +15,8 @@ export interface FilesOptions {
   readonly from?: string | URL
   /** Which exported graph or GGUF file stands for the model, even where there are weights. Default: the weights, else the most exact graph. */
   readonly variant?: Variant
+  /** Whether the weights of GGUF files become the floats they stand for, exactly, rather than stay in blocks: slower, and up to eight times the memory. Default false. */
+  readonly dequantize?: boolean
   /** The `tokenizers` package, to use another build of it. */
   readonly tokenizers?: NativeTokenizers
 }
@@ -33,8 +35,8 @@ const packageName = /^(@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~-][a-z0-9._~-]*$/
  * const runtime = createRuntime({ plugins: [files(), onnx(), bert(), embedding()] })
  */
 export function files(options: FilesOptions = {}): Source<'files'> {
-  checkOptions('files', options, ['from', 'variant', 'tokenizers'])
-  const { from, variant, tokenizers } = options
+  checkOptions('files', options, ['from', 'variant', 'dequantize', 'tokenizers'])
+  const { from, variant, dequantize, tokenizers } = options
   checkVariant('files', variant)
   return {
     kind: 'source',
@@ -42,7 +44,7 @@ export function files(options: FilesOptions = {}): Source<'files'> {
     name: 'files',
     async open(reference, { emit, signal }) {
       const found = await locate(reference, from)
-      return 'directory' in found ? openFolder(found.directory, { reference, variant, emit, tokenizers, signal }) : found
+      return 'directory' in found ? openFolder(found.directory, { reference, variant, dequantize, emit, tokenizers, signal }) : found
     },
   }
 }

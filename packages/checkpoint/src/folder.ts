@@ -13,6 +13,8 @@ export interface OpenFolderOptions {
   readonly reference?: string | undefined
   /** Which exported graph or GGUF file stands for the model, even where there are weights. Default: the weights, else the most exact graph. */
   readonly variant?: Variant | undefined
+  /** Whether the weights of GGUF files become the floats they stand for, exactly, rather than stay in blocks: slower, and up to eight times the memory. Default false. */
+  readonly dequantize?: boolean | undefined
   /** Hears of what is not run exactly as it is stored. */
   readonly emit?: Emit | undefined
   /** The `tokenizers` package, to use another build of it. */
@@ -38,13 +40,13 @@ export interface OpenFolderOptions {
  */
 export async function openFolder(
   directory: string,
-  { reference = directory, variant, emit, tokenizers, signal }: OpenFolderOptions = {},
+  { reference = directory, variant, dequantize, emit, tokenizers, signal }: OpenFolderOptions = {},
 ): Promise<Checkpoint> {
   checkVariant('openFolder', variant)
   throwIfAborted(signal)
   const root = resolve(directory)
   const model = isGguf(root) && (await isFile(root)) ? ggufFiles(root) : await folderFiles(root, signal)
-  return openFiles(model, { reference, variant, emit, tokenizers, signal })
+  return openFiles(model, { reference, variant, dequantize, emit, tokenizers, signal })
 }
 
 const isFile = (path: string) =>

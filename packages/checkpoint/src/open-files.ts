@@ -16,6 +16,7 @@ export interface OpenFilesOptions {
   /** What the user asked for. */
   readonly reference: string
   readonly variant?: Variant | undefined
+  readonly dequantize?: boolean | undefined
   readonly tokenizers?: NativeTokenizers | undefined
   /** Hears of what is not run exactly as it is stored. */
   readonly emit?: Emit | undefined
@@ -27,7 +28,7 @@ export interface OpenFilesOptions {
  * model is made ready, and checked for being readable before that.
  * @throws MissingFileError, InvalidFileError, AbortedError, and what `path` of the files throws.
  */
-export async function openFiles(model: ModelFiles, { reference, variant, tokenizers, emit, signal }: OpenFilesOptions): Promise<Checkpoint> {
+export async function openFiles(model: ModelFiles, { reference, variant, dequantize, tokenizers, emit, signal }: OpenFilesOptions): Promise<Checkpoint> {
   const { place, files } = model
   let gguf: OpenedGguf | undefined
 
@@ -48,7 +49,7 @@ export async function openFiles(model: ModelFiles, { reference, variant, tokeniz
   const early = [...files].some(isGguf) ? undefined : await readConfig() // a GGUF file has a config of its own
   const chosen = chooseModel(place, files, variant)
   let weights: Weights | undefined
-  if (chosen !== undefined && 'gguf' in chosen) weights = gguf = await openGguf(chosen.gguf, { ...model, path: (file) => model.path(contained(file)) }, { emit, signal })
+  if (chosen !== undefined && 'gguf' in chosen) weights = gguf = await openGguf(chosen.gguf, { ...model, path: (file) => model.path(contained(file)) }, { dequantize, emit, signal })
   const config = gguf?.config ?? early ?? (await readConfig())
   if (chosen !== undefined && 'graph' in chosen) await model.ready?.(graphFiles(files, chosen.graph))
   if (chosen !== undefined && 'weights' in chosen) weights = await openWeights(chosen.weights, { ...model, path: (file) => model.path(contained(file)), json }, signal)

@@ -36,7 +36,7 @@ export const openDecoder: OpenDecoder = async ({ model: named, weights, task, si
   progress.stage('opening the model')
   const [{ createRuntime }, models, backends, { decoders }, { weightOnly }, { codeGeneration }, { textGeneration }, deployment] = await Promise.all([
     import('@tenon/core'),
-    modelPlugins(),
+    modelPlugins(weights === 'fp32'),
     backendPlugins(),
     import('@tenon/models'),
     import('@tenon/compress'),

@@ -1,10 +1,10 @@
 import type { Backend } from '@tenon/core'
 import { optionalBackend, type DeviceOption } from './optional-backend.js'
 
-/** Where models come from and what families are known, for every command that opens one. */
-export async function modelPlugins() {
+/** Where models come from and what families are known, for every command that opens one. @param dequantize Whether weights stored in few bits become floats. */
+export async function modelPlugins(dequantize = false) {
   const [{ files, hub }, { encoders }] = await Promise.all([import('@tenon/checkpoint'), import('@tenon/models')])
-  return [files(), hub(), ...encoders()] as const
+  return [files({ dequantize }), hub({ dequantize }), ...encoders()] as const
 }
 
 /** What models run on: what comes with the command, and what was installed beside it or else says how to. */

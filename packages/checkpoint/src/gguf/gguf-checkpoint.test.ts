@@ -173,6 +173,19 @@ describe('a reference to a GGUF model', () => {
     ])
   })
 
+  it('gives the floats of the file where they are asked for, and no blocks', async () => {
+    const events: TenonEvent[] = []
+    const path = await written(await temporaryFolder(), 'model.gguf')
+    const [blocks, floats] = [await openFolder(path), (await files({ dequantize: true }).open(path, context(events))) as Checkpoint]
+    onTestFinished(async () => Promise.all([blocks, floats].map((each) => each[Symbol.asyncDispose]())).then(() => undefined))
+    expect(events).toEqual([])
+    expect(storageOf(floats.constants.values()).map(({ as }) => as)).toEqual(['float', 'float', 'float', 'float'])
+    for (const [name, constant] of floats.constants) {
+      expect(constant.blocks).toBeUndefined()
+      expect(await constant.bytes()).toEqual(await blocks.constants.get(name)!.bytes())
+    }
+  })
+
   it('refuses work after disposal and leaves no file open after 100 rounds', async () => {
     const path = fixture('gguf/qwen2.gguf')
     const checkpoint = await openFolder(path)

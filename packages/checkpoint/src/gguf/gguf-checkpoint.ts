@@ -2,7 +2,7 @@ import { InvalidFileError, type Constant, type Emit, type ModelConfig } from '@t
 import type { ModelFiles } from '../model-files.js'
 import { architectureOf, configOf, Metadata, type GgufModel } from './gguf-config.js'
 import { parametersOf } from './architectures.js'
-import { ggufConstant } from './gguf-constant.js'
+import { ggufConstant, type GgufConstant } from './gguf-constant.js'
 import { openGgufFile, type GgufFile } from './gguf-file.js'
 import type { GgufTensor } from './gguf-header.js'
 import { partNames } from './gguf-names.js'
@@ -17,12 +17,19 @@ export interface OpenedGguf extends AsyncDisposable {
   text(file: string): Promise<string | undefined>
 }
 
+interface OpenGgufOptions {
+  /** Whether weights become floats. */
+  readonly dequantize?: boolean | undefined
+  readonly emit?: Emit | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
 /**
  * Opens a GGUF model, of one file or of several. Only what stands before the data is read.
  * @param first The first of its files.
  * @throws InvalidFileError, MissingFileError, AbortedError
  */
-export async function openGguf(first: string, model: ModelFiles, { emit, signal }: { readonly emit?: Emit | undefined; readonly signal?: AbortSignal | undefined } = {}): Promise<OpenedGguf> {
+export async function openGguf(first: string, model: ModelFiles, { dequantize = false, emit, signal }: OpenGgufOptions = {}): Promise<OpenedGguf> {
   const names = partNames(first)
   await model.ready?.(names.filter((name) => model.files.has(name)))
   // Nothing is held open by a file until a tensor is read, so a failure here leaves nothing to close.
@@ -38,7 +45,7 @@ export async function openGguf(first: string, model: ModelFiles, { emit, signal 
 
   const constants = new Map<string, Constant>()
   for (const { file, tensor } of tensors.values()) {
-    for (const { name, ...arrangement } of parametersOf(tensor, architecture, sizes)) constants.set(name, ggufConstant(file, tensor, arrangement))
+    for (const { name, ...arrangement } of parametersOf(tensor, architecture, sizes)) constants.set(name, dequantize ? asFloats(ggufConstant(file, tensor, arrangement)) : ggufConstant(file, tensor, arrangement))
   }
   tell(first, constants, emit)
 
@@ -58,6 +65,11 @@ export async function openGguf(first: string, model: ModelFiles, { emit, signal 
       await Promise.all(files.map((file) => file[Symbol.asyncDispose]()))
     },
   }
+}
+
+/** The numbers of the file, and no blocks that a backend might run instead. */
+function asFloats({ blocks: _, gguf, ...constant }: GgufConstant): GgufConstant {
+  return { ...constant, gguf: { ...gguf, as: 'float' } }
 }
 
 function joined(files: readonly GgufFile[]): GgufModel['tensors'] {

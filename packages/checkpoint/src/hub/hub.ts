@@ -18,6 +18,8 @@ export interface HubOptions {
   readonly revision?: string
   /** Which exported graph or GGUF file stands for the model, even where there are weights. Default: the weights, else the most exact graph. */
   readonly variant?: Variant
+  /** Whether the weights of GGUF files become the floats they stand for, exactly, rather than stay in blocks: slower, and up to eight times the memory. Default false. */
+  readonly dequantize?: boolean
   /** Access token; `false` sends none. Default: HF_TOKEN, else the file HF_TOKEN_PATH, else `token` in HF_HOME. */
   readonly token?: string | false
   /** Folder that holds `models--…`. Default: HF_HUB_CACHE, else `hub` in HF_HOME, else `~/.cache/huggingface/hub`. */
@@ -55,8 +57,8 @@ export interface Surroundings {
 }
 
 export function hubIn({ environment, pause }: Surroundings, options: HubOptions): Source<'hub'> {
-  checkOptions('hub', options, ['revision', 'variant', 'token', 'cache', 'endpoint', 'offline', 'fetch', 'tokenizers'])
-  const { revision = 'main', tokenizers, fetch: send = globalThis.fetch } = options
+  checkOptions('hub', options, ['revision', 'variant', 'dequantize', 'token', 'cache', 'endpoint', 'offline', 'fetch', 'tokenizers'])
+  const { revision = 'main', dequantize, tokenizers, fetch: send = globalThis.fetch } = options
   checkVariant('hub', options.variant)
   if (!isRevision(revision)) throw new InvalidOptionError({ where: 'hub', option: 'revision', problem: `is '${revision}'`, remedy: 'Name a branch, a tag or a commit' })
 
@@ -83,7 +85,7 @@ export function hubIn({ environment, pause }: Surroundings, options: HubOptions)
           chooseModel(model.place, model.files, variant) // throws where there is none, before anything is downloaded
           await model.ready(describingFiles(found.listing))
         }
-        const checkpoint = await openFiles(model, { reference, variant, tokenizers, emit, signal })
+        const checkpoint = await openFiles(model, { reference, variant, dequantize, tokenizers, emit, signal })
         // Not before all is there: until then the revision leads to what was there before.
         if (found.isCurrent) await cache.writeRef(repository.revision, found.commit).catch(() => undefined)
         return checkpoint
