@@ -7,6 +7,7 @@ import { bytesIn, install } from './installs.mjs'
 import { pack } from './pack.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
+const decoder = ['core', 'checkpoint', 'models', 'compress'].map((name) => `@tenon/${name}`)
 const encoder = ['core', 'checkpoint', 'models', 'task-embedding'].map((name) => `@tenon/${name}`)
 
 /** Sets of packages that do a thing together. */
@@ -15,6 +16,8 @@ const sets = [
   { what: 'the same with a model in the package', ours: [...encoder, '@tenon/backend-onnx', '@tenon/model-all-minilm-l6-v2'] },
   { what: 'a knowledge base with a reader on ONNX Runtime', ours: [...encoder, '@tenon/backend-onnx', '@tenon/task-qa'] },
   { what: 'the same, kept in Postgres (embedded)', ours: [...encoder, '@tenon/backend-onnx', '@tenon/task-qa', '@tenon/store-postgres'] },
+  { what: 'Code completion on ONNX Runtime', ours: [...decoder, '@tenon/task-codegen', '@tenon/backend-onnx'] },
+  { what: 'chat on ONNX Runtime', ours: [...decoder, '@tenon/task-text-generation', '@tenon/backend-onnx'] },
   { what: 'Embeddings on TensorFlow.js in WebAssembly', ours: [...encoder, '@tenon/backend-tfjs-gpu'], others: ['@tensorflow/tfjs-core', '@tensorflow/tfjs-backend-wasm'] },
   { what: 'Embeddings on TensorFlow.js in JavaScript', ours: [...encoder, '@tenon/backend-tfjs-gpu'], others: ['@tensorflow/tfjs-core', '@tensorflow/tfjs-backend-cpu'] },
   { what: 'Embeddings on TensorFlow itself, without its library', ours: [...encoder, '@tenon/backend-tfjs-gpu'], others: ['@tensorflow/tfjs-node'] },

@@ -42,6 +42,9 @@ async function byTenon(text) {
   }
 }
 
+/** Tokens whose probabilities are told at once: each is a map of the whole vocabulary. */
+const AT_ONCE = 16
+
 async function byLlama(windows) {
   const require = createRequire(new URL('../peers/package.json', import.meta.url))
   const { getLlama, LlamaLogLevel } = await import(pathToFileURL(require.resolve('node-llama-cpp')).href)
@@ -54,9 +57,9 @@ async function byLlama(windows) {
     await sequence.clearHistory()
     // Without these, only the likeliest tokens are told.
     const generateNext = { probabilities: true, options: { temperature: 1, topK: 0, topP: 1, minP: 0 } }
-    for (const [index, token] of window.slice(0, -1).entries()) {
-      const [told] = await sequence.controlledEvaluate([[token, { generateNext }]])
-      logprobs.push(Math.log(told.next.probabilities.get(window[index + 1])))
+    for (let from = 0; from < window.length - 1; from += AT_ONCE) {
+      const told = await sequence.controlledEvaluate(window.slice(from, Math.min(from + AT_ONCE, window.length - 1)).map((token) => [token, { generateNext }]))
+      for (const [index, { next }] of told.entries()) logprobs.push(Math.log(next.probabilities.get(window[from + index + 1])))
     }
   }
   await llama.dispose()

@@ -34,14 +34,34 @@ const SHARE_FOR_ANSWER = 4
  * Messages, and what comes next. At each turn the model reads what is new: what it has read before is in its cache, as far as the
  * template writes earlier turns as it wrote them then.
  */
-export class Conversation {
+export interface Conversation {
+  /** All that was said, oldest first. */
+  readonly messages: readonly Message[]
+  /**
+   * Says something, or passes on what tools gave, and streams the answer. Both become part of the conversation when the answer is
+   * there; of an answer that is aborted, what there was of it. What fails changes nothing.
+   * @param input A text of the user's, a message, or several.
+   */
+  send(input: string | Message | readonly Message[], options?: GenerateOptions): Answer
+  /**
+   * Takes back the last thing the user said and all that follows, and returns it.
+   * @throws InvalidInputError where the user has said nothing, and while an answer is under way.
+   */
+  undo(): Message
+  /**
+   * Puts other messages in place of all, to change what was said.
+   * @throws InvalidInputError
+   */
+  replace(messages: readonly Message[]): void
+}
+
+export class LiveConversation implements Conversation {
   readonly #model: Model
   readonly #options: GenerateOptions
   readonly #overflow: 'error' | 'drop-oldest'
   #messages: readonly Message[]
   #busy = false
 
-  /** Made by `generate.conversation()`. */
   constructor(model: Model, options: ConversationOptions) {
     checkOptions(WHERE, options, [...generateOptions.filter((name) => name !== 'signal'), 'system', 'messages', 'overflow'])
     const { system, messages = [], overflow = 'error', ...rest } = options
@@ -56,24 +76,14 @@ export class Conversation {
     this.#messages = all
   }
 
-  /** All that was said, oldest first. */
   get messages(): readonly Message[] {
     return this.#messages
   }
 
-  /**
-   * Says something, or passes on what tools gave, and streams the answer. Both become part of the conversation when the answer is
-   * there; of an answer that is aborted, what there was of it. What fails changes nothing.
-   * @param input A text of the user's, a message, or several.
-   */
   send(input: string | Message | readonly Message[], options: GenerateOptions = {}): Answer {
     return answering((emit, signal) => this.#turn(input, options, emit, signal), (options as GenerateOptions | null)?.signal)
   }
 
-  /**
-   * Takes back the last thing the user said and all that follows, and returns it.
-   * @throws InvalidInputError where the user has said nothing, and while an answer is under way.
-   */
   undo(): Message {
     this.#checkIdle()
     const index = this.#messages.findLastIndex(({ role }) => role === 'user')
@@ -83,10 +93,6 @@ export class Conversation {
     return undone
   }
 
-  /**
-   * Puts other messages in place of all, to change what was said.
-   * @throws InvalidInputError
-   */
   replace(messages: readonly Message[]): void {
     this.#checkIdle()
     if (!Array.isArray(messages) || messages.length > 0) checkMessages(messages)

@@ -2,7 +2,7 @@ import { checkOptions, InvalidInputError, InvalidOptionError, kindOf, throwIfAbo
 import { grammar as grammarConstraint, jsonSchema, openDecoder, type Constraint, type ConstraintFactory, type Decoder, type GenerationRequest, type GenerationResult, type GenerationStats } from '@tenon/generation'
 import { answering, type Answer, type AnswerResult } from './answer.js'
 import { chatPrompts, type ChatPrompt, type TemplateOptions } from './chat-prompt.js'
-import { Conversation, type ConversationOptions } from './conversation.js'
+import { LiveConversation, type Conversation, type ConversationOptions } from './conversation.js'
 import type { Message } from './messages.js'
 import { checkGenerateOptions, readDefaults, type Defaults, type GenerateOptions } from './options.js'
 import { readToolCalls, toolCallMessages } from './tool-calls.js'
@@ -72,7 +72,7 @@ async function create(context: TaskContext, options: TextGenerationOptions): Pro
     }, (call as GenerateOptions | null)?.signal)
   return Object.assign(generate, {
     contextLength,
-    conversation: (call: ConversationOptions = {}) => new Conversation({ generate, promptOf, contextLength, newTokens: ({ maxNewTokens }) => maxNewTokens ?? defaults.maxNewTokens ?? NEW_TOKENS, emit: context.emit }, call),
+    conversation: (call: ConversationOptions = {}) => new LiveConversation({ generate, promptOf, contextLength, newTokens: ({ maxNewTokens }) => maxNewTokens ?? defaults.maxNewTokens ?? NEW_TOKENS, emit: context.emit }, call),
     async prompt(messages: readonly Message[], call: TemplateOptions = {}) {
       checkOptions('prompt', call, ['template', 'tools', 'documents', 'variables'])
       checkGenerateOptions('prompt', call)

@@ -40,6 +40,7 @@ interface Finished {
 export class BeamSearchJob implements Job {
   readonly stream: GenerationStream
   readonly scored = false
+  readonly exact = false
   readonly width: number
   readonly most: number
   readonly expected: number

@@ -6,7 +6,7 @@ import type { BeamOptions, GenerationRequest } from './decoder.js'
 const where = 'decoder.generate'
 
 /** Options of a request that are not the sampler's. */
-const own = ['prompt', 'maxNewTokens', 'stop', 'stopTokens', 'endTokens', 'until', 'constraint', 'speculation', 'beams', 'signal'] as const
+const own = ['prompt', 'maxNewTokens', 'stop', 'stopTokens', 'endTokens', 'until', 'constraint', 'speculation', 'exact', 'beams', 'signal'] as const
 
 /** What of a request depends on the decoder. */
 export interface RequestLimits {
@@ -19,7 +19,7 @@ export interface RequestLimits {
 /** @throws InvalidInputError, InvalidOptionError */
 export function checkRequest(request: GenerationRequest, limits: RequestLimits): void {
   checkOptions(where, request, [...own, ...samplingOptions])
-  const { prompt, maxNewTokens, stop, stopTokens, endTokens, until, beams } = request
+  const { prompt, maxNewTokens, stop, stopTokens, endTokens, until, beams, exact } = request
   checkIds('the prompt', prompt, limits)
   if (maxNewTokens !== undefined && !(Number.isInteger(maxNewTokens) && maxNewTokens >= 0)) fail('maxNewTokens', `is ${String(maxNewTokens)}`, 'Give a whole number from 0 up')
   if (stop !== undefined) checkStopStrings(where, stop)
@@ -27,6 +27,7 @@ export function checkRequest(request: GenerationRequest, limits: RequestLimits):
     if (ids !== undefined && !(Array.isArray(ids) && ids.every(Number.isInteger))) fail(option, 'is no list of token ids', 'Give ids, such as [tokenizer.idOf(…)]')
   }
   if (until !== undefined && typeof until !== 'function') fail('until', `is ${kindOf(until)}`, 'Give (text) => where it is to be cut, or undefined')
+  if (exact !== undefined && typeof exact !== 'boolean') fail('exact', `is ${kindOf(exact)}`, 'Give true or false')
   if (beams !== undefined) checkBeams(beamOptions(beams), request, limits)
 }
 

@@ -66,7 +66,7 @@ export function createDecoder(parts: DecoderParts): Decoder & { dispose(): Promi
   function generate(request: GenerationRequest): Generation {
     checkRequest(request, limits)
     scheduler.checkAlive()
-    const { prompt, maxNewTokens: asked, stop, stopTokens, until, constraint, speculation, signal, beams, endTokens: ends = endTokens, ...rest } = request
+    const { prompt, maxNewTokens: asked, stop, stopTokens, until, constraint, speculation, exact = speculation !== undefined, signal, beams, endTokens: ends = endTokens, ...rest } = request
     const text = () => new TextStream(tokenizer, { promptIds: prompt, ...(stop && { stop }) })
     const common = { prompt, until, signal, endTokens: new Set(ends), stopTokens: new Set(stopTokens), onChange, onEnd }
     if (beams !== undefined) {
@@ -81,6 +81,7 @@ export function createDecoder(parts: DecoderParts): Decoder & { dispose(): Promi
     const job = new GenerationJob({
       ...common,
       maxNewTokens,
+      exact,
       expected: prompt.length + (asked === undefined ? EXPECTED : maxNewTokens),
       sampler,
       text: text(),

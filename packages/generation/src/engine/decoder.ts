@@ -74,6 +74,12 @@ export interface GenerationRequest extends SamplingOptions {
   /** What the text has to be: `jsonSchema(…)`, `grammar(…)`, or a constraint of one's own, for this generation alone. */
   readonly constraint?: Constraint | ConstraintFactory | undefined
   readonly speculation?: Speculation | undefined
+  /**
+   * Whether steps are run as those that check guesses are, so that the text is that of speculation to the bit, whatever is guessed. It matters
+   * for weights in few bits, whose rounding of activations makes the smallest difference grow; such steps take about a tenth longer, and are
+   * not shared with others. Default: where there is `speculation`.
+   */
+  readonly exact?: boolean | undefined
   readonly beams?: number | BeamOptions | undefined
   readonly signal?: AbortSignal | undefined
 }

@@ -11,6 +11,7 @@ export interface GenerationJobOptions {
   readonly prompt: readonly number[]
   /** Most tokens it may generate, as the context allows. */
   readonly maxNewTokens: number
+  readonly exact: boolean
   readonly expected: number
   readonly sampler: Sampler
   readonly text: TextStream
@@ -30,6 +31,7 @@ export class GenerationJob implements Job {
   readonly rows: readonly [Row]
   readonly width = 1
   readonly scored = false
+  readonly exact: boolean
   readonly most: number
   readonly expected: number
   readonly promptLength: number
@@ -58,6 +60,7 @@ export class GenerationJob implements Job {
     this.rows = [{ job: this, tokens, slot: undefined }]
     this.promptLength = prompt.length
     this.#told = prompt.length
+    this.exact = options.exact
     this.most = prompt.length + maxNewTokens
     this.expected = Math.min(this.most, options.expected)
     this.#context = { tokens, promptLength: prompt.length }

@@ -30,6 +30,8 @@ export interface Job {
   readonly expected: number
   /** Whether each pending token is to give logits, and not the last alone. */
   readonly scored: boolean
+  /** Whether its steps are chunks, as those that check guesses are. */
+  readonly exact: boolean
   /** Of the tokens, those that are the prompt's. */
   readonly promptLength: number
   readonly ended: boolean

@@ -9,6 +9,7 @@ export class ScoreJob implements Job {
   readonly rows: readonly [Row]
   readonly width = 1
   readonly scored = true
+  readonly exact = false
   readonly most: number
   readonly expected: number
   readonly promptLength: number

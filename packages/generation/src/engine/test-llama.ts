@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { onnx } from '@tenon/backend-onnx'
 import { openFolder } from '@tenon/checkpoint'
-import type { Tokenizer } from '@tenon/core'
+import type { Pass, Tokenizer } from '@tenon/core'
 import { llama } from '@tenon/models/llama'
 import { onTestFinished } from 'vitest'
 import { createDecoder, type DecoderParts } from './create-decoder.js'
@@ -26,12 +26,13 @@ export const tokenizer = {
   maxLength: undefined,
 } as unknown as Tokenizer
 
-/** The tiny llama of the models' fixtures on ONNX Runtime. */
-export async function openLlama() {
+/** The tiny llama of the models' fixtures on ONNX Runtime. @param pass What becomes of its graph before. */
+export async function openLlama(pass: Pass = { name: 'none', apply: (graph) => graph }) {
   const checkpoint = await openFolder(fixture('models/fixtures/llama/base'))
-  const { decoder } = await llama().build(checkpoint, { head: 'causal-lm' })
+  const built = await llama().build(checkpoint, { head: 'causal-lm' })
+  const decoder = pass.apply(built['decoder']!)
   const backend = onnx()
-  const executable = await backend.compile(decoder!, {}, { emit: () => undefined })
+  const executable = await backend.compile(decoder, {}, { emit: () => undefined })
   const dispose = async () => {
     await executable[Symbol.asyncDispose]()
     await checkpoint[Symbol.asyncDispose]()
@@ -42,5 +43,5 @@ export async function openLlama() {
     onTestFinished(() => made.dispose())
     return made
   }
-  return { checkpoint, decoder: decoder!, backend, executable, decode, dispose }
+  return { checkpoint, decoder, backend, executable, decode, dispose }
 }

@@ -42,7 +42,8 @@ const own = readdirSync(folder)
   .filter((name) => name.endsWith('.ts') && !name.includes('test'))
   .map((name): readonly [CodeLanguage, string] => ['typescript', readFileSync(`${folder}${name}`, 'utf8')])
 const files: readonly (readonly [CodeLanguage, string])[] = [...samples, ...own]
-const cutsPerFile = 10
+/** TENON_SOAK=1 cuts each in more places. */
+const cutsPerFile = process.env['TENON_SOAK'] === '1' ? 40 : 4
 
 describe('a real file, cut anywhere and continued with its own text', () => {
   it.each(files.map(([language, text], index) => ({ language, text, index })))('is whole again where the completion ends: $language $index', async ({ language, text, index }) => {
@@ -67,7 +68,7 @@ describe('a real file, cut anywhere and continued with its own text', () => {
       expect({ before: prefix.slice(-60), inserted, after: suffix.slice(0, 60), broken: await parsed(language, prefix + inserted + suffix, (root) => root.hasError) }).toMatchObject({ broken: false })
       expect(between.score(inserted)).toBeLessThanOrEqual(0)
     }
-    expect(ended).toBeGreaterThan(cutsPerFile / 2)
+    expect(ended).toBeGreaterThanOrEqual(cutsPerFile / 2)
   })
 })
 
@@ -132,9 +133,9 @@ describe('noise', () => {
   it.each(Object.keys(noise).flatMap((name) => (['tsx', 'python', 'rust', 'cpp', undefined] as const).map((language) => ({ name, language }))))('is read in bounded time: $name in $language', async ({ name, language }) => {
     const text = noise[name]!
     for (const [prefix, suffix, completion] of [[text, '', '\n  foo(1)\n'], ['x = ', text, 'foo(1)\n'], ['x = ', '\n', text]] as const) {
-      const started = performance.now()
+      const started = process.cpuUsage()
       using structure = await createStructure({ prefix, suffix, language })
-      const piece = Math.ceil(completion.length / 200)
+      const piece = Math.ceil(completion.length / 50)
       for (let length = piece; length <= completion.length; length += piece) {
         const end = structure.until(completion.slice(0, length))
         if (end === undefined) continue
@@ -143,8 +144,8 @@ describe('noise', () => {
       }
       expect(typeof structure.finish(completion)).toBe('string')
       expect(Number.isFinite(structure.score(completion))).toBe(true)
-      // Far above what it takes, far below what anything quadratic would: the machine may be busy.
-      expect(performance.now() - started).toBeLessThan(5_000)
+      // Far above what it takes, far below what anything quadratic would. Time of this process: the machine may be busy.
+      expect(process.cpuUsage(started).user / 1000).toBeLessThan(5_000)
     }
   })
 
@@ -152,13 +153,14 @@ describe('noise', () => {
     const lines = Array.from({ length: 2_000 }, (_, i) => (i % 10 === 0 ? `export function f${i}(a: number): number {` : i % 10 === 9 ? '}' : `  const x${i} = g(a + ${i}, { b, c: [1, \`t\${a}\`] })`))
     const prefix = `${lines.slice(0, 1_505).join('\n')}\n  `
     const completion = 'const y = items.map((item) => {\n    const z = item.a\n    if (z) {\n      return 1\n    }\n    return g(z)\n  })\n  const q = 1\n'
-    const times: number[] = []
+    // Of five runs, the least for each token: the machine may be busy.
+    const times = Array.from(completion, () => Infinity)
     for (let run = 0; run < 5; run++) {
       using structure = await createStructure({ prefix, suffix: `\n${lines.slice(1_505).join('\n')}`, language: 'typescript', scope: 'statement' })
       for (let length = 1; length <= completion.length; length++) {
         const started = performance.now()
         structure.until(completion.slice(0, length))
-        times.push(performance.now() - started)
+        times[length - 1] = Math.min(times[length - 1]!, performance.now() - started)
       }
       expect(structure.until(completion)).toBe(completion.indexOf('\n  const q'))
     }
