@@ -97,7 +97,7 @@ function parts(tokenizer: Tokenizer, ids: readonly number[]): (string | number[]
   const found: (string | number[])[] = []
   for (const id of ids) {
     const token = tokenizer.tokenOf(id)!
-    const control = /^(<.*>|\[[A-Z]+\]|▁<[A-Z]+>)$/.test(token) && !/^<0x/.test(token) && token.length > 2
+    const control = /^(<.*>|\[[A-Z]+\]|▁<[A-Z]+>)$/.test(token) && !token.startsWith('<0x') && token.length > 2
     if (control) found.push(token)
     else if (Array.isArray(found.at(-1))) (found.at(-1) as number[]).push(id)
     else found.push([id])

@@ -68,8 +68,9 @@ export async function openGguf(first: string, model: ModelFiles, { dequantize = 
 }
 
 /** The numbers of the file, and no blocks that a backend might run instead. */
-function asFloats({ blocks: _, gguf, ...constant }: GgufConstant): GgufConstant {
-  return { ...constant, gguf: { ...gguf, as: 'float' } }
+function asFloats(constant: GgufConstant): GgufConstant {
+  const { blocks, ...floats } = constant
+  return blocks === undefined ? constant : { ...floats, gguf: { ...constant.gguf, as: 'float' } }
 }
 
 function joined(files: readonly GgufFile[]): GgufModel['tensors'] {
