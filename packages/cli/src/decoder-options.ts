@@ -31,7 +31,7 @@ export function addDecoderOptions(command: Command): Command {
     .option('--repetition-penalty <x>', 'make tokens that were there before less likely; 1 changes nothing', number(0))
     .option('--seed <n>', 'the same numbers drawn, and so the same text, each time', integer)
     .option('--stop <text>', 'end before this text; repeat it for several', (text: string, before: readonly string[] = []) => [...before, text])
-    .option('--prompt-lookup', 'guess ahead by what stands in the prompt: the same text, sooner where it repeats')
+    .option('--prompt-lookup', 'guess ahead by what stands in the prompt: no other text for it, and sooner where it repeats')
     .option('--stats', 'say on stderr how long it took')
 }
 

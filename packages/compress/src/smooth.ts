@@ -1,4 +1,4 @@
-import { viewAs, type Constant, type Graph } from '@tenon/core'
+import { viewAs, type Constant, type Graph, type Node } from '@tenon/core'
 import type { GraphBuilder, Value } from '@tenon/graph'
 import { Gelu, Identity, LayerNormalization, MultiHeadAttention, QuickGelu, Relu, Reshape, SkipLayerNormalization } from '@tenon/graph/ops'
 import { weightLayout } from './weight-layout.js'
@@ -72,12 +72,21 @@ export function destinationOf(graph: Graph, name: string): Destination {
   return destinations.includes('elsewhere') ? 'elsewhere' : destinations.includes('values') ? 'values' : 'scores'
 }
 
+const known = new WeakMap<Graph, ReadonlyMap<string, Node>>()
+
+/** The nodes that make a graph's values. */
+function makersOf(graph: Graph): ReadonlyMap<string, Node> {
+  const makers = known.get(graph) ?? new Map(graph.nodes.flatMap((node) => node.outputs.map((output) => [output, node] as const)))
+  known.set(graph, makers)
+  return makers
+}
+
 /**
  * Whether a value's rows are averages of even ones: attention over values that a linear layer makes of normalised
  * rows, where no token can be massive.
  */
 export function isAverageOfEvenRows(graph: Graph, name: string): boolean {
-  const makers = new Map(graph.nodes.flatMap((node) => node.outputs.map((output) => [output, node] as const)))
+  const makers = makersOf(graph)
   const source = (value: string) => {
     let maker = makers.get(value)
     while (maker !== undefined && moves.has(maker.op)) maker = makers.get(maker.inputs[0]!)

@@ -25,6 +25,16 @@ export interface BlockQuantization {
 }
 
 /**
+ * What a constant is computed from. Of one checkpoint, constants whose origins are equal have equal bytes, in this process and in
+ * later ones; whoever changes the numbers that come out changes `how`.
+ */
+export interface Origin {
+  readonly how: string
+  /** Absolute paths of the files that are read. */
+  readonly files: readonly string[]
+}
+
+/**
  * A weight, or any other fixed tensor of a graph. Its bytes (little-endian, row-major) are fetched only when
  * somebody asks, so that a graph over a 2 GB checkpoint is a few kilobytes.
  */
@@ -40,6 +50,8 @@ export interface Constant<D extends NumericType = NumericType> {
   readonly blocks?: BlockQuantization
   /** The same numbers, exactly, in the narrower type that they are stored in: weights of 16 bits that are widened. */
   readonly stored?: Constant
+  /** Present when the bytes are computed, and whoever keeps them may know them again. */
+  readonly origin?: Origin
   /** Fetches or computes the bytes. Not cached: whoever calls twice pays twice. */
   bytes(): Promise<Uint8Array>
 }
@@ -51,6 +63,6 @@ export function inlineConstant<D extends NumericType>(dtype: D, shape: readonly 
 }
 
 /** A constant computed when asked for, typically from other constants: a cast, a transposition, a quantisation. */
-export function lazyConstant<D extends NumericType>(dtype: D, shape: readonly number[], bytes: () => Promise<Uint8Array>): Constant<D> {
-  return { dtype, shape, byteLength: byteLength(dtype, shape), bytes }
+export function lazyConstant<D extends NumericType>(dtype: D, shape: readonly number[], bytes: () => Promise<Uint8Array>, origin?: Origin): Constant<D> {
+  return { dtype, shape, byteLength: byteLength(dtype, shape), bytes, ...(origin && { origin }) }
 }

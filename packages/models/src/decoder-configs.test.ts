@@ -17,7 +17,7 @@ describe('the config of a decoder', () => {
     ['heads that do not share the hidden size', 'qwen2/base', { num_attention_heads: 3 }, 'TENON_SHAPE_MISMATCH', 'a hidden size that 3 heads share'],
     ['heads that do not share the hidden size of GPT-2', 'gpt2/base', { n_head: 5 }, 'TENON_SHAPE_MISMATCH', 'a hidden size that 5 heads share'],
     ['heads of an odd size', 'llama/base', { head_dim: 5 }, 'TENON_SHAPE_MISMATCH', 'an even size'],
-    ['an unknown scaling', 'llama/base', { rope_parameters: { rope_type: 'longrope' } }, 'TENON_INVALID_FILE', 'turns positions by the type "longrope"'],
+    ['an unknown scaling', 'llama/base', { rope_parameters: { rope_type: 'longrope', short_factor: [1, 1], long_factor: [2, 2] } }, 'TENON_INVALID_FILE', 'turns positions by the type "longrope"'],
     ['an unknown activation', 'mistral/base', { hidden_act: 'maxout' }, 'TENON_INVALID_FILE', "names the activation 'maxout'"],
     ['experts with another activation', 'qwen2_moe/base', { hidden_act: 'gelu' }, 'TENON_INVALID_FILE', `sets 'hidden_act' to "gelu"`],
     ['no layers', 'starcoder2/base', { num_hidden_layers: 0 }, 'TENON_INVALID_FILE', "gives 0 'num_hidden_layers'"],

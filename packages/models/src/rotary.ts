@@ -1,4 +1,4 @@
-import { bytesOf, inlineConstant, lazyConstant, ShapeMismatchError, type Checkpoint } from '@tenon/core'
+import { bytesOf, inlineConstant, lazyConstant, ShapeMismatchError, type Checkpoint, type Origin } from '@tenon/core'
 import { integers, scalar } from '@tenon/graph'
 import { Add, Cast, Cos, Div, Max, Mul, Pow, Range, Reciprocal, Reshape, Shape, Sin, Squeeze, Sub, Unsqueeze } from '@tenon/graph/ops'
 import { malformed, sizeIn } from './config.js'
@@ -64,7 +64,7 @@ function parametersIn(checkpoint: Checkpoint): Parameters {
   const key = isEmpty(checkpoint.config['rope_scaling']) ? 'rope_parameters' : 'rope_scaling'
   const given = checkpoint.config[key] ?? {}
   if (typeof given !== 'object' || Array.isArray(given)) throw malformed(checkpoint, `gives '${key}' as ${JSON.stringify(given)}`, 'Write an object with a rope_type')
-  const parts = Object.entries(given).find(([, value]) => typeof value === 'object' && value !== null)
+  const parts = Object.entries(given).find(([, value]) => typeof value === 'object' && value !== null && !Array.isArray(value))
   if (parts !== undefined) throw malformed(checkpoint, `has '${parts[0]}' among its '${key}'`, 'Give one set of parameters: all layers of this family turn alike')
   return given as Parameters
 }
@@ -169,7 +169,9 @@ export function rotation({ builder }: Weights, rotary: Rotary, tokens: Tokens): 
     known = new WeakRef(tables)
     return tables
   }
-  const table = (name: keyof Table) => builder.constant(lazyConstant('float32', [rotary.positions, rotary.size / 2], async () => bytesOf(both()[name])), `rotary.${name}`)
+  const { positions, frequencies, scale } = rotary
+  const originOf = (name: keyof Table): Origin => ({ how: JSON.stringify(['rotary table 1', name, positions, scale, Array.from(frequencies)]), files: [] })
+  const table = (name: keyof Table) => builder.constant(lazyConstant('float32', [rotary.positions, rotary.size / 2], async () => bytesOf(both()[name]), originOf(name)), `rotary.${name}`)
   return { cosines: table('cosines'), sines: table('sines') }
 }
 

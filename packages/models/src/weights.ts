@@ -96,7 +96,7 @@ export class Weights {
       for (const [index, constant] of constants.entries()) place(all, viewAs('float32', await constant.bytes()), index)
       return bytesOf(all)
     }
-    const value = this.builder.constant(lazyConstant('float32', shape, bytes), path)
+    const value = this.builder.constant(lazyConstant('float32', shape, bytes, { how: `combined 1 ${path}`, files: [] }), path)
     this.#known.set(path, value)
     return value
   }

@@ -1,18 +1,20 @@
-import { bytesOf, lazyConstant, type BlockQuantization } from '@tenon/core'
+import { bytesOf, lazyConstant, type BlockQuantization, type Origin } from '@tenon/core'
 import type { BlockType } from './block-types.js'
+import { halfAt } from './half.js'
 import { fitMinimum, type Fit } from './requantise.js'
 import type { TensorRows } from './tensor-rows.js'
 
 /**
  * Rows stored in blocks as MatMulNBits takes them. Types without minimums keep their codes and scales, those of five and six
  * bits in eight; types with minimums are fitted to eight bits anew.
+ * @param originOf What codes and scales are computed from.
  */
-export function blockQuantization(type: BlockType, rows: TensorRows): BlockQuantization {
+export function blockQuantization(type: BlockType, rows: TensorRows, originOf: (what: string) => Origin): BlockQuantization {
   const { size, bytes: length, group } = type
   const bits = type.zero !== undefined && type.bits === 4 ? 4 : 8
   const groups = rows.width / group
   const blockBytes = (group * bits) / 8
-  const pack = packing(type, bits)
+  const pack = packing(type)
   const scaling = scalesOf(type)
   const perRow = rows.width / size
   return {
@@ -24,14 +26,14 @@ export function blockQuantization(type: BlockType, rows: TensorRows): BlockQuant
         for (let block = 0, to = row * groups * blockBytes; block < count * perRow; block++, to += (size * bits) / 8) pack(bytes, from + block * length, codes, to)
       })
       return codes
-    }),
+    }, originOf('codes')),
     scales: lazyConstant('float32', [rows.count, groups], async () => {
       const scales = new Float32Array(rows.count * groups)
       await rows.each((bytes, from, count, row) => {
         for (let block = 0, to = row * groups; block < count * perRow; block++, to += size / group) scaling(bytes, from + block * length, scales, to)
       })
       return bytesOf(scales)
-    }),
+    }, originOf('scales')),
   }
 }
 
@@ -46,7 +48,7 @@ function opened({ size, group, unpack }: BlockType) {
   return { codes, scales, minimums, unpack: (bytes: Uint8Array, from: number) => unpack(bytes, from, codes, scales, minimums) }
 }
 
-function packing(type: BlockType, bits: 4 | 8): TakeBlock<Uint8Array> {
+function packing(type: BlockType): TakeBlock<Uint8Array> {
   const { size, group, zero } = type
   const { codes, scales, minimums, unpack } = opened(type)
   if (zero === undefined) {
@@ -60,12 +62,7 @@ function packing(type: BlockType, bits: 4 | 8): TakeBlock<Uint8Array> {
       }
     }
   }
-  if (bits === 4) {
-    return (bytes, from, to, at) => {
-      unpack(bytes, from)
-      for (let index = 0; index < size / 2; index++) to[at + index] = codes[2 * index]! | (codes[2 * index + 1]! << 4)
-    }
-  }
+  if (type.repack !== undefined) return type.repack
   return (bytes, from, to, at) => {
     unpack(bytes, from)
     for (let index = 0; index < size; index++) to[at + index] = codes[index]! + 128 - zero
@@ -79,6 +76,7 @@ function fitGroup(codes: Uint8Array, from: number, length: number, { step, start
 function scalesOf(type: BlockType): TakeBlock<Float32Array> {
   const { scales, minimums, unpack } = opened(type)
   if (type.zero !== undefined) {
+    if (type.scale === 'first') return (bytes, from, to, at) => void (to[at] = halfAt(bytes, from))
     return (bytes, from, to, at) => {
       unpack(bytes, from)
       to.set(scales, at)

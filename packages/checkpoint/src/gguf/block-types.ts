@@ -23,6 +23,10 @@ export interface BlockType {
    * @param minimums The same; left alone where the type has none.
    */
   unpack(bytes: Uint8Array, from: number, codes: Uint8Array, scales: Float32Array, minimums: Float32Array): void
+  /** Where all that a block has besides its codes is the float16 that it begins with: the scale of its one group. */
+  readonly scale?: 'first'
+  /** The quick way from a block to the codes that MatMulNBits has for it, of 4 bits where these are 4 and no more, or else of 8. */
+  repack?(bytes: Uint8Array, from: number, to: Uint8Array, at: number): void
 }
 
 /** Low nibbles are the first half of 32 numbers, high nibbles the second. */
@@ -40,10 +44,18 @@ function fifthBits(bytes: Uint8Array, from: number, codes: Uint8Array): void {
 }
 
 const q4_0: BlockType = {
-  id: 2, name: 'Q4_0', size: 32, bytes: 18, group: 32, bits: 4, zero: 8,
+  id: 2, name: 'Q4_0', size: 32, bytes: 18, group: 32, bits: 4, zero: 8, scale: 'first',
   unpack(bytes, from, codes, scales) {
     scales[0] = halfAt(bytes, from)
     nibbles(bytes, from + 2, codes)
+  },
+  repack(bytes, from, to, at) {
+    for (let index = 0; index < 8; index++) {
+      const first = bytes[from + 2 + 2 * index]!
+      const second = bytes[from + 3 + 2 * index]!
+      to[at + index] = (first & 15) | (second << 4)
+      to[at + 8 + index] = (first >> 4) | (second & 240)
+    }
   },
 }
 
@@ -57,7 +69,7 @@ const q4_1: BlockType = {
 }
 
 const q5_0: BlockType = {
-  id: 6, name: 'Q5_0', size: 32, bytes: 22, group: 32, bits: 5, zero: 16,
+  id: 6, name: 'Q5_0', size: 32, bytes: 22, group: 32, bits: 5, zero: 16, scale: 'first',
   unpack(bytes, from, codes, scales) {
     scales[0] = halfAt(bytes, from)
     nibbles(bytes, from + 6, codes)
@@ -76,10 +88,13 @@ const q5_1: BlockType = {
 }
 
 const q8_0: BlockType = {
-  id: 8, name: 'Q8_0', size: 32, bytes: 34, group: 32, bits: 8, zero: 128,
+  id: 8, name: 'Q8_0', size: 32, bytes: 34, group: 32, bits: 8, zero: 128, scale: 'first',
   unpack(bytes, from, codes, scales) {
     scales[0] = halfAt(bytes, from)
     for (let index = 0; index < 32; index++) codes[index] = bytes[from + 2 + index]! ^ 0x80
+  },
+  repack(bytes, from, to, at) {
+    for (let index = 0; index < 32; index++) to[at + index] = bytes[from + 2 + index]! ^ 0x80
   },
 }
 

@@ -86,6 +86,17 @@ describe('numbers in blocks', () => {
   })
 })
 
+describe('what is computed', () => {
+  it('says what from, no two the same: tensor, rows, order and what is made of them', () => {
+    const every = blockTypes.flatMap(({ name }) => [constantOf(name), constantOf(name, (row) => 5 - row), ggufConstant(file, file.tensors.get(name)!, { shape: [2, 512], first: 3 }), ggufConstant(file, file.tensors.get(name)!, { shape: [512, 6], transposed: true })])
+    const origins = every.flatMap(({ origin, blocks }) => [origin, ...(blocks ? [blocks.codes.origin, blocks.scales.origin] : [])])
+    expect(origins).toHaveLength(blockTypes.length * (4 + 3 * 2))
+    expect(new Set(origins.map((origin) => origin?.how)).size).toBe(origins.length)
+    for (const origin of origins) expect(origin?.files).toEqual([file.path])
+    expect(constantOf('F32').origin).toBeUndefined() // it lies in the file
+  })
+})
+
 describe('numbers stored one by one', () => {
   it.each([['F64', 'float64'], ['F32', 'float32'], ['F16', 'float16'], ['I8', 'int8'], ['I16', 'int16'], ['I32', 'int32'], ['I64', 'int64']] as const)('as %s stay as they are, and can be mapped', async (name, dtype) => {
     const reference = expected.tensors.get(name)!

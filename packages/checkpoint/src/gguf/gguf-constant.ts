@@ -1,4 +1,5 @@
-import { byteLength, bytesOf, lazyConstant, type Constant } from '@tenon/core'
+import { basename } from 'node:path'
+import { byteLength, bytesOf, lazyConstant, type Constant, type Origin } from '@tenon/core'
 import { blockQuantization } from './block-quantization.js'
 import type { GgufFile } from './gguf-file.js'
 import type { GgufTensor } from './gguf-header.js'
@@ -27,16 +28,18 @@ export function ggufConstant(file: GgufFile, tensor: GgufTensor, arrangement: Ar
   const { shape, rowTo, transposed = false } = arrangement
   const rows = tensorRows(file, tensor, arrangement)
   const bytes = rows.count * rows.bytes
+  // How rows move follows from the config, which a checkpoint has one of.
+  const originOf = (what: string): Origin => ({ how: `gguf 1: ${what} of ${type} at ${tensor.offset} in ${basename(file.path)}, ${shape.join(' × ')} from row ${arrangement.first ?? 0}${rowTo === undefined ? '' : ', moved'}`, files: [file.path] })
   if (dtype !== undefined && !transposed) {
     const length = byteLength(dtype, shape)
     const gguf = { type, as: 'float', bytes } as const
-    if (rowTo !== undefined) return { ...lazyConstant(dtype, shape, () => moved(rows)), gguf }
+    if (rowTo !== undefined) return { ...lazyConstant(dtype, shape, () => moved(rows), originOf('rows')), gguf }
     const offset = tensor.offset + (arrangement.first ?? 0) * rows.bytes
     return { dtype, shape, byteLength: length, file: { path: file.path, offset }, bytes: () => file.read(offset, length), gguf }
   }
-  const constant = lazyConstant('float32', shape, () => (transposed ? turned(tensor.type, rows) : widened(tensor.type, rows)))
+  const constant = lazyConstant('float32', shape, () => (transposed ? turned(tensor.type, rows) : widened(tensor.type, rows)), originOf(transposed ? 'columns' : 'numbers'))
   if (blocks === undefined || transposed || shape.length !== 2) return { ...constant, gguf: { type, as: 'float', bytes } }
-  return { ...constant, blocks: blockQuantization(blocks, rows), gguf: { type, as: blocks.zero === undefined ? 'requantised' : 'exact', bytes } }
+  return { ...constant, blocks: blockQuantization(blocks, rows, originOf), gguf: { type, as: blocks.zero === undefined ? 'requantised' : 'exact', bytes } }
 }
 
 async function moved(rows: TensorRows): Promise<Uint8Array> {

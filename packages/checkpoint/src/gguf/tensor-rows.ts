@@ -26,8 +26,8 @@ export interface TensorRows {
   each(take: TakeRows): Promise<void>
 }
 
-/** Bytes of a file that are worked on at a time. */
-const pieceLength = 4 * 2 ** 20
+/** Bytes of a file that are worked on at a time: a few milliseconds, between which others have their turn. */
+const pieceLength = 2 ** 20
 
 export function tensorRows(file: Pick<GgufFile, 'read'>, { type, shape, offset }: GgufTensor, { shape: wanted, first = 0, rowTo }: Arrangement): TensorRows {
   const width = rowTo !== undefined && shape.length === 1 ? 1 : (shape.at(-1) ?? 1) // of a bias, each number goes with a row of its matrix

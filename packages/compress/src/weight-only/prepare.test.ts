@@ -9,8 +9,9 @@ import { text } from 'node:stream/consumers'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { onnx } from '@tenon/backend-onnx'
-import type { Checkpoint, Graph, Graphs, TenonEvent } from '@tenon/core'
-import { verify } from '@tenon/graph'
+import { bytesOf as bytesOfArray, lazyConstant, type Checkpoint, type Constant, type Graph, type Graphs, type Origin, type TenonEvent } from '@tenon/core'
+import { GraphBuilder, verify } from '@tenon/graph'
+import { Add, Gemm, MatMulNBits, Relu } from '@tenon/graph/ops'
 import { build } from 'vite'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { normal, outputOf } from '../test-support.js'
@@ -142,6 +143,90 @@ describe('weights that are prepared', () => {
     const { decoder } = graphsOf(checkpoint)
     await prepare!({ decoder: pass({}, 'decoder').apply(decoder!) }, {}, { checkpoint, emit: () => {} })
     expect(await readdir(join(folder, 'elsewhere/weights'))).toHaveLength(1)
+  })
+})
+
+describe('a constant that is computed otherwise', () => {
+  let computations: number
+  beforeEach(() => void (computations = 0))
+
+  /** A row of numbers. */
+  const row = (origin: Origin | undefined, value = 1): Constant =>
+    lazyConstant('float32', [1, SIZE], async () => {
+      computations++
+      return bytesOfArray(new Float32Array(SIZE).fill(value))
+    }, origin)
+  const adding = (constant: Constant): Graph => {
+    const builder = new GraphBuilder('adds')
+    builder.output('y', Add(builder.input('x', 'float32', ['rows', SIZE]), builder.constant(constant, 'row')))
+    return builder.build()
+  }
+  const keep = (graphs: Graphs) => weightOnly().prepare!(graphs, { cache }, { checkpoint, emit: () => {} })
+  const rowOf = (graphs: Graphs, role = 'decoder') => graphs[role]!.constants.get('row')!
+
+  it('is kept too where it says what from, once for all graphs', async () => {
+    const origin = { how: 'ones 1', files: [] }
+    const graphs = () => ({ decoder: adding(row(origin)), prefill: adding(row({ ...origin })) })
+    const first = await keep(graphs())
+    expect(computations).toBe(1)
+    const second = await keep(graphs())
+    expect(computations).toBe(1)
+    expect(await rowOf(second).bytes()).toEqual(bytesOfArray(new Float32Array(SIZE).fill(1)))
+    expect([rowOf(first).file, rowOf(second, 'prefill').file]).toEqual([rowOf(second).file, rowOf(second).file])
+    expect(rowOf(first).file).toBeDefined()
+  })
+
+  it('is computed anew where it is computed from something else, or otherwise', async () => {
+    for (const [how, value] of [['ones 1', 1], ['twos 1', 2], ['twos 2', 2.5]] as const) {
+      const graphs = await keep({ decoder: adding(row({ how, files: [] }, value)) })
+      expect(new Float32Array((await rowOf(graphs).bytes()).buffer)[0]).toBe(value)
+    }
+    expect([computations, (await kept()).length]).toEqual([3, 3])
+  })
+
+  it('is computed anew where a file that it is read from is another', async () => {
+    const source = join(folder, 'source.bin')
+    const graphs = () => ({ decoder: adding(row({ how: 'of a file', files: [source] })) })
+    await writeFile(source, 'one')
+    await keep(graphs())
+    await writeFile(source, 'two')
+    await keep(graphs())
+    expect(computations).toBe(2)
+  })
+
+  it('is kept where it is widened from 16 bits that lie in the checkpoint', async () => {
+    const stored = checkpoint.constants.get('second')!
+    const wide = () => ({ decoder: adding({ ...row(undefined), stored: { ...stored, shape: [1, SIZE] } }) })
+    await keep(wide())
+    expect(rowOf(await keep(wide())).file).toBeDefined()
+    expect(computations).toBe(1)
+  })
+
+  it('stays to be computed where nothing says what from', async () => {
+    expect(rowOf(await keep({ decoder: adding(row(undefined)) })).file).toBeUndefined()
+    expect([computations, await kept()]).toEqual([0, []])
+  })
+
+  it('that cannot be computed says so, and leaves nothing', async () => {
+    const constant = lazyConstant('float32', [1, SIZE], () => Promise.reject(new Error('the well is dry')), { how: 'water', files: [] })
+    await expect(keep({ decoder: adding(constant) })).rejects.toThrow('the well is dry')
+    expect(await kept()).toEqual([])
+  })
+})
+
+describe('what writes a token at a time', () => {
+  it.each<[string, WeightOnlyOptions]>([['kept', {}], ['computed at each start', { cache: false }]])('has one product for all weights of an input, over weights that are %s', async (_, options) => {
+    const asked = { cache, prefill: 'same', ...options } as const
+    const builder = new GraphBuilder('branches')
+    const x = builder.input('x', 'float32', ['rows', SIZE])
+    const [first, third] = ['first', 'third'].map((name) => Relu(Gemm(x, builder.constant(checkpoint.constants.get(name)!, name), undefined, { transB: 1 })))
+    builder.output('y', Add(first!, third!))
+    const plain = weightOnly().pass(asked, 'decoder').apply(builder.build())
+    const { decoder, prefill, model } = await weightOnly().prepare!({ model: { ...plain }, decoder: plain, prefill: plain }, asked, { checkpoint, emit: () => {} })
+    const products = (graph: Graph) => graph.nodes.filter(({ op }) => op === MatMulNBits.op)
+    expect([products(model!).length, products(decoder!).length, prefill]).toEqual([2, 1, decoder])
+    expect(computed(decoder!)).toEqual(options.cache === false ? products(verify(decoder!))[0]!.inputs.slice(1, 3) : [])
+    expect(await run(decoder!)).toEqual(await run(model!))
   })
 })
 

@@ -1,12 +1,13 @@
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { withFileLock } from '@tenon/checkpoint'
-import type { Constant, Graph, Graphs, PrepareContext } from '@tenon/core'
+import type { Constant, FileRange, Graph, Graphs, PrepareContext } from '@tenon/core'
+import { mergeProducts } from '@tenon/graph/passes'
 import { cacheFolder } from '../weights/cache-folder.js'
 import { derivedFrom, storedOf, type Derivation } from '../weights/derive.js'
 import { evict } from '../weights/evict.js'
 import { fileIdentity } from '../weights/file-identity.js'
-import { digestOf, NotKept, openKept, weightBytes, writeKept, type Entry } from '../weights/kept-file.js'
+import { digestOf, isKeepable, NotKept, openKept, sourceBytes, writeKept, type ComputedEntry, type DerivedEntry, type Entry } from '../weights/kept-file.js'
 import { NOT_WRITTEN } from '../weights/quantizer.js'
 import type { Settings } from './options.js'
 
@@ -15,7 +16,19 @@ import type { Settings } from './options.js'
  * kept, a notice says so, and the graphs stay as they are: their weights are computed when a backend asks.
  * @throws AbortedError, and what reading the weights throws.
  */
-export async function prepare(graphs: Graphs, { cache, cacheBytes }: Settings, context: PrepareContext): Promise<Graphs> {
+export async function prepare(graphs: Graphs, settings: Settings, context: PrepareContext): Promise<Graphs> {
+  return decoding(await withKept(graphs, settings, context))
+}
+
+/** What writes a token at a time calls one product for all weights of one input; they lie behind one another by now, so that nothing is copied. */
+function decoding(graphs: Graphs): Graphs {
+  const decoder = graphs['decoder']
+  if (decoder === undefined) return graphs
+  const merged = mergeProducts().apply(decoder)
+  return Object.fromEntries(Object.entries(graphs).map(([role, graph]) => [role, graph === decoder ? merged : graph]))
+}
+
+async function withKept(graphs: Graphs, { cache, cacheBytes }: Settings, context: PrepareContext): Promise<Graphs> {
   const { checkpoint, emit, signal } = context
   const { entries, places } = planOf(graphs)
   if (cache === false || entries.length === 0) return graphs
@@ -51,7 +64,7 @@ async function kept(path: string, entries: readonly Entry[], cacheBytes: number,
     if (meanwhile !== undefined) emit({ type: 'notice', code: 'TENON_WEIGHTS_REBUILT', message: `The quantised weights in ${path} are computed anew: the file ${meanwhile}` })
     // Who holds the lock is alone: unfinished files of this name are of processes that are gone.
     for (const name of await readdir(folder)) if (name.startsWith(`${key}.`) && name.endsWith('.tmp')) await rm(join(folder, name), { force: true }).catch(() => undefined)
-    const total = entries.reduce((sum, { derivation }) => sum + weightBytes(derivation), 0)
+    const total = entries.reduce((sum, entry) => sum + sourceBytes(entry), 0)
     let done = 0
     const progress = () => emit({ type: 'progress', stage: 'quantising weights', done, total, unit: 'bytes' })
     progress()
@@ -74,6 +87,9 @@ async function kept(path: string, entries: readonly Entry[], cacheBytes: number,
 
 const isOfTheSystem = (error: unknown): error is NodeJS.ErrnoException => error instanceof Error && 'syscall' in error
 
+/** Whose names are yet to be found. */
+type Unnamed<E extends Entry> = Omit<E, 'names'> & { readonly names: string[] }
+
 interface Plan {
   readonly entries: readonly Entry[]
   /** Under which name each constant of the graphs is kept. */
@@ -82,7 +98,7 @@ interface Plan {
 
 /** What is to be computed, once for all graphs that want the same of the same weight. */
 function planOf(graphs: Graphs): Plan {
-  const entries = new Map<string, { derivation: Derivation; names: string[] }>()
+  const entries = new Map<string, Unnamed<DerivedEntry> | Unnamed<ComputedEntry>>()
   const places = new Map<Constant, string>()
   const taken = new Set<string>()
   const free = (name: string) => {
@@ -94,17 +110,28 @@ function planOf(graphs: Graphs): Plan {
   for (const graph of new Set(Object.values(graphs))) {
     for (const [name, constant] of graph.constants) {
       const derived = derivedFrom(constant)
-      if (derived === undefined) continue
-      const same = sameness(derived.derivation)
-      const entry = entries.get(same) ?? { derivation: derived.derivation, names: [] }
+      const [same, part] = derived === undefined ? [computedAs(constant), 0] : [sameness(derived.derivation), derived.part]
+      if (same === undefined) continue
+      const entry = entries.get(same) ?? (derived === undefined ? { constant, names: [] } : { derivation: derived.derivation, names: [] })
       entries.set(same, entry)
-      if (entry.names[derived.part] === undefined) entry.names[derived.part] = free(name)
-      places.set(constant, entry.names[derived.part]!)
+      entry.names[part] ??= free(name)
+      places.set(constant, entry.names[part]!)
     }
   }
   // Of what is made together, a graph may use only a part.
-  for (const { derivation, names } of entries.values()) derivation.parts.forEach((_, part) => (names[part] ??= free(`${names.find((name) => name !== undefined)!}.${part}`)))
-  return { entries: Array.from(entries.values()), places }
+  for (const entry of entries.values()) if ('derivation' in entry) entry.derivation.parts.forEach((_, part) => (entry.names[part] ??= free(`${entry.names.find((name) => name !== undefined)!}.${part}`)))
+  return { entries: Array.from(entries.values()) as unknown as readonly Entry[], places }
+}
+
+/** Up to here, backends have constants within their models. */
+const SMALL = 1024
+
+/** What a constant is computed from, if it is computed and worth keeping: equal where the bytes are. */
+function computedAs(constant: Constant): string | undefined {
+  const { dtype, shape, byteLength, file, inline, origin, stored } = constant
+  if (file !== undefined || inline !== undefined || byteLength <= SMALL || !isKeepable(dtype)) return undefined
+  const source = origin ?? stored?.file
+  return source && JSON.stringify([source, dtype, shape])
 }
 
 let count = 0
@@ -125,16 +152,23 @@ function sameness(derivation: Derivation): string {
 
 /** The files that the weights come from, also those that are computed from what lies in them. */
 function pathsOf(constants: Iterable<Constant>, entries: readonly Entry[]): readonly string[] {
-  const files = [...constants, ...entries.map(({ derivation }) => storedOf(derivation.weight))].flatMap((constant) => [constant.file, constant.stored?.file, constant.blocks?.codes.file])
-  return Array.from(new Set(files.flatMap((file) => (file === undefined ? [] : [file.path])))).toSorted()
+  const sources = entries.map((entry) => ('derivation' in entry ? storedOf(entry.derivation.weight) : entry.constant))
+  const paths = [...constants, ...sources].flatMap(({ file, stored, blocks, origin }) => [file?.path, stored?.file?.path, blocks?.codes.file?.path, ...(blocks?.codes.origin?.files ?? []), ...(origin?.files ?? [])])
+  return Array.from(new Set(paths.flatMap((path) => path ?? []))).toSorted()
 }
 
 /** Names what is kept: whose weights, and what was made of them how. */
 async function keyOf(paths: readonly string[], entries: readonly Entry[], config: object): Promise<string> {
   const files = await Promise.all(paths.map(fileIdentity))
-  const made = entries.map(({ names, derivation: { weight, axis, transpose, recipe, inputScales, parts } }) => {
+  const place = (file: FileRange | undefined) => file && [paths.indexOf(file.path), file.offset]
+  const made = entries.map((entry) => {
+    if ('constant' in entry) {
+      const { dtype, shape, origin, stored } = entry.constant
+      return [entry.names, dtype, shape, origin?.how, stored?.dtype, place(stored?.file)]
+    }
+    const { names, derivation: { weight, axis, transpose, recipe, inputScales, parts } } = entry
     const { file, dtype } = storedOf(weight)
-    return [names, dtype, file && [paths.indexOf(file.path), file.offset], weight.shape, axis, transpose, recipe, inputScales !== undefined, parts]
+    return [names, dtype, place(file), weight.shape, axis, transpose, recipe, inputScales !== undefined, parts]
   })
   return digestOf([ARITHMETIC, files, config, made])
 }

@@ -56,7 +56,7 @@ export function derive(derivation: Derivation): readonly Constant[] {
 const PIECE = 2 ** 22
 
 /** Some rows of a matrix: work for one thread. */
-interface Piece {
+export interface Piece {
   readonly firstRow: number
   readonly rows: number
   /** Where in each part its result begins, in bytes. */

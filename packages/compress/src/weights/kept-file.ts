@@ -6,12 +6,19 @@ import { dirname } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { openSafetensors } from '@tenon/checkpoint'
 import { byteLength, throwIfAborted, type Constant, type NumericType } from '@tenon/core'
-import { piecesOf, reader, type Derivation } from './derive.js'
+import { piecesOf, reader, type Derivation, type Piece } from './derive.js'
 
-/** Weights that are made together, and the names of the tensors they are kept as. */
-export interface Entry {
+/** Weights that are made together, and the names of the tensors they are kept as: derived, or computed by themselves. */
+export type Entry = DerivedEntry | ComputedEntry
+
+export interface DerivedEntry {
   readonly derivation: Derivation
   readonly names: readonly string[]
+}
+
+export interface ComputedEntry {
+  readonly constant: Constant
+  readonly names: readonly [string]
 }
 
 /** The tensors of a file: what it has to hold to be the one that is meant. */
@@ -30,8 +37,15 @@ interface Stretch {
 
 const typeNames: Readonly<Partial<Record<NumericType, string>>> = { float32: 'F32', float16: 'F16', uint8: 'U8', int8: 'I8' }
 
+/** Whether numbers of a type can be kept. */
+export const isKeepable = (dtype: NumericType): boolean => Object.hasOwn(typeNames, dtype)
+
+const partsOf = (entry: Entry): readonly Pick<Constant, 'dtype' | 'shape'>[] => ('derivation' in entry ? entry.derivation.parts : [entry.constant])
+
 const tensorsOf = (entries: readonly Entry[]): readonly Tensor[] =>
-  entries.flatMap(({ derivation, names }) => derivation.parts.map(({ dtype, shape }, part) => ({ name: names[part]!, dtype, shape, byteLength: byteLength(dtype, shape) })))
+  entries.flatMap((entry) => partsOf(entry).map(({ dtype, shape }, part) => ({ name: entry.names[part]!, dtype, shape, byteLength: byteLength(dtype, shape) })))
+
+const piecesOfEntry = (entry: Entry): readonly Piece[] => ('derivation' in entry ? piecesOf(entry.derivation) : [{ firstRow: 0, rows: 1, offsets: [0], lengths: [entry.constant.byteLength] }])
 
 /** Wider types first, so that each tensor is aligned to its elements. */
 const inFileOrder = (tensors: readonly Tensor[]) => tensors.toSorted((a, b) => byteLength(b.dtype, []) - byteLength(a.dtype, []))
@@ -61,7 +75,7 @@ export async function writeKept(path: string, entries: readonly Entry[], { key, 
     places.set(name, end)
     end += byteLength
   }
-  const plans = entries.map((entry) => ({ ...entry, pieces: piecesOf(entry.derivation) }))
+  const plans = entries.map((entry) => ({ entry, names: entry.names, pieces: piecesOfEntry(entry) }))
   const stretches = plans
     .flatMap(({ names, pieces }) => pieces.flatMap(({ offsets, lengths }) => names.map((name, part) => ({ begin: places.get(name)! + offsets[part]!, end: places.get(name)! + offsets[part]! + lengths[part]! }))))
     .toSorted((a, b) => a.begin - b.begin)
@@ -85,10 +99,15 @@ export async function writeKept(path: string, entries: readonly Entry[], { key, 
       await writable(() => file.truncate(dataStart + end))
       const queue = plans.values()
       const work = async () => {
-        for (const { derivation, names, pieces } of queue) {
+        for (const { entry, names, pieces } of queue) {
           throwIfAborted(stop.signal)
+          if ('constant' in entry) {
+            await writeComputed(entry)
+            continue
+          }
+          const { derivation } = entry
           const make = await reader(derivation)
-          const bytesOfRow = weightBytes(derivation) / derivation.weight.shape[0]!
+          const bytesOfRow = sourceBytes(entry) / derivation.weight.shape[0]!
           const target = { path: temporary, offsets: names.map((name) => dataStart + places.get(name)!) }
           const ends = pieces.map(async (piece) => {
             const outcome = await make(piece, target, stop.signal)
@@ -97,6 +116,16 @@ export async function writeKept(path: string, entries: readonly Entry[], { key, 
           })
           for (const end of await Promise.allSettled(ends)) if (end.status === 'rejected') throw end.reason
         }
+      }
+      const writeComputed = async ({ constant, names: [name] }: ComputedEntry) => {
+        const bytes = await constant.bytes()
+        if (bytes.byteLength !== constant.byteLength) throw new Error(`'${name}' has ${bytes.byteLength} bytes, and its type and shape ask for ${constant.byteLength}`)
+        throwIfAborted(stop.signal)
+        await writable(async () => {
+          for (let done = 0; done < bytes.byteLength; ) done += (await file.write(bytes, done, Math.min(bytes.byteLength - done, WRITE), dataStart + places.get(name)! + done)).bytesWritten
+        })
+        checksums.set(places.get(name)!, crc32(bytes))
+        onBytes(constant.byteLength)
       }
       const fail = (error: unknown) => {
         failure ??= { error }
@@ -121,8 +150,12 @@ export async function writeKept(path: string, entries: readonly Entry[], { key, 
   }
 }
 
-/** Bytes that are read to make a derivation, for telling how far the work is. */
-export const weightBytes = ({ weight }: Derivation): number => (weight.stored ?? weight).byteLength
+/** Bytes that are read, or else computed, to make an entry, for telling how far the work is. */
+export function sourceBytes(entry: Entry): number {
+  if ('constant' in entry) return entry.constant.byteLength
+  const { weight } = entry.derivation
+  return (weight.stored ?? weight).byteLength
+}
 
 async function writable<T>(work: () => Promise<T>): Promise<T> {
   try {
@@ -183,6 +216,7 @@ export async function openKept(path: string, entries: readonly Entry[], { key, s
 }
 
 const READ = 2 ** 22
+const WRITE = 2 ** 30
 
 /** The next bytes are read while those before are looked at. */
 async function damagedAt(path: string, dataStart: number, stretches: string, sums: string, signal: AbortSignal | undefined): Promise<string | undefined> {

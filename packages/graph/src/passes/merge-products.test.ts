@@ -84,6 +84,15 @@ describe('merging products', () => {
     expect(files).toEqual(expect.arrayContaining([['uint8', 64], ['float32', undefined]]))
   })
 
+  it('says what its stacks are computed from, where all of their parts say so', () => {
+    const graph = graphOf((x) => [product(x, 4), product(x, 6)])
+    const told = (only: (name: string) => boolean) => new Map(Array.from(graph.constants, ([name, constant]) => [name, only(name) ? { ...constant, origin: { how: name, files: ['/weights'] } } : constant]))
+    const origins = (constants: Graph['constants']) => Array.from(mergeProducts().apply({ ...graph, constants }).constants).flatMap(([name, { origin }]) => (name.endsWith('codes') ? [origin] : []))
+    const codes = graph.nodes.map(({ inputs }) => inputs[1]!)
+    expect(origins(told(() => true))).toEqual([{ how: `rows of (${codes[0]!}), (${codes[1]!})`, files: ['/weights'] }])
+    expect(origins(told((name) => name !== codes[1]))).toEqual([undefined])
+  })
+
   it('merges what is read between the products, and outputs of the graph', async () => {
     const graph = graphOf((x) => {
       const first = product(x, 6)
