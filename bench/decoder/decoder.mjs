@@ -44,6 +44,7 @@ export async function measure(values, say) {
   const names = values.shape === undefined ? Object.keys(shapes) : [values.shape]
   const threads = values.threads ?? String(os.availableParallelism())
   const prepared = await prepare(names, say)
+  process.env.TENON_CACHE ??= fileURLToPath(new URL('../../node_modules/.cache/tenon-bench/weights', import.meta.url)) // not among the user's own
   const bandwidth = await readBandwidth(Number(threads))
   const rounds = values.quick ? 1 : ROUNDS
   const results = {}
@@ -53,6 +54,8 @@ export async function measure(values, say) {
     for (const bits of [4, 8]) speed[bits] = await speeds(sides[bits], shapes[name].vocab_size, rounds, (side, round) => say(`${name}, ${bits} bits: ${side}, round ${round + 1} of ${rounds}`))
     say(`${name}: cached prefix, speculation, batches`)
     results[name] = { speed, ...(await ownMeasures(sides[4].tenon, shapes[name].vocab_size, rounds)), ofBandwidth: share(name, speed[4].tenon, bandwidth) }
+    say(`${name}: 4 bits in blocks of 128`)
+    results[name].wideBlocks = await wideBlocks(prepared[name].checkpoint, threads, shapes[name].vocab_size, rounds)
     say(`${name}: first and second start`)
     results[name].start = await starts(prepared[name].checkpoint, threads, rounds)
   }
@@ -105,6 +108,17 @@ async function ownMeasures(open, vocabulary, rounds) {
   await engine.close()
   const of = Object.fromEntries(Object.entries(samples).map(([name, each]) => [name, median(each)]))
   return { cachedPrefix: { cold: of.cold, cached: of.cached }, promptLookup: { plain: of.plain, lookup: of.lookup, accepted: of.accepted }, batch: { one: of.one, four: of.four }, memory }
+}
+
+/** Tokens a second at the short context with scales for 128 weights, which llama.cpp's formats of 4 bits do not have. */
+async function wideBlocks(checkpoint, threads, vocabulary, rounds) {
+  const engine = new Engine(script('serve-tenon.mjs'), [checkpoint, threads, JSON.stringify({ bits: 4, blockSize: 128, head: { bits: 8, blockSize: 128 } })])
+  await engine.ask({ what: 'load' })
+  await engine.ask({ what: 'run', prompt: promptOf(64, vocabulary), count: 8 })
+  const steps = []
+  for (let round = 0; round < rounds; round++) steps.push(...(await engine.ask({ what: 'run', prompt: promptOf(CONTEXTS[0], vocabulary), count: COUNT })).steps)
+  await engine.close()
+  return 1000 / median(steps)
 }
 
 /** A text of 300 tokens that is written again with one token in 25 changed: what a model says who edits code. Random weights say nothing, so the choice is made for them. */
@@ -166,7 +180,8 @@ export function render({ medians, goals, machine: host, threads, gigabytesPerSec
       ...PROMPTS.map((prompt) => [`${name}  ${bits} bits, prompt of ${prompt}`, ...[tenon, llama, transformers].map(({ prefill }) => number(prefill[prompt]))]),
     ]),
   )
-  const own = Object.entries(medians).flatMap(([name, { cachedPrefix, promptLookup, batch, start, ofBandwidth, memory }]) => [
+  const own = Object.entries(medians).flatMap(([name, { cachedPrefix, promptLookup, batch, start, wideBlocks: wide, ofBandwidth, memory }]) => [
+    [`${name}  decode at 128 in blocks of 128, tokens/s`, number(wide), ''],
     [`${name}  first token, cold and cached, ms`, number(cachedPrefix.cold), number(cachedPrefix.cached)],
     [`${name}  edit, plain and by prompt lookup, tokens/s`, number(promptLookup.plain), number(promptLookup.lookup)],
     [`${name}  one and four sequences, tokens/s`, number(batch.one), number(batch.four)],
