@@ -1,4 +1,4 @@
-import { throwIfAborted } from '@tenon/core'
+import { InvalidOptionError, throwIfAborted } from '@tenon/core'
 import { vocabularyOf, type Decoder, type GenerationRequest, type GenerationResult, type GenerationStats } from '@tenon/generation'
 import { completion, type Completion, type CompletionResult } from './completion.js'
 import { findFormat, type Format } from './fim/find-format.js'
@@ -54,6 +54,7 @@ async function run({ decoder, format, prompter }: Opened, input: CompletionInput
   throwIfAborted(signal)
   const { prefix, suffix = '', path, language, files = [], repository } = input
   const { maxNewTokens = NEW_TOKENS, scope = 'auto', candidates = 1, stop = [], infill = 'middle', truncate = true, healing = true, contextTokens, signal: _, speculation, ...sampling } = options
+  if (maxNewTokens >= decoder.contextLength) throw new InvalidOptionError({ where: "a call of the task 'code-generation'", option: 'maxNewTokens', problem: `is ${maxNewTokens}, and the context holds ${decoder.contextLength}, the prompt included`, remedy: 'Give a smaller one' })
   const room = decoder.contextLength - maxNewTokens - (healing ? FOR_CUT : 0)
   const limit = Math.min(contextTokens ?? (truncate ? CONTEXT_TOKENS : Infinity), room)
   const [prompt, structure] = await Promise.all([

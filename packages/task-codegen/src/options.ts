@@ -23,7 +23,7 @@ export interface CompletionOptions extends SamplingOptions {
   readonly maxNewTokens?: number | undefined
   /** How far to write. Default `'auto'`: to the end of what is begun at the cursor. */
   readonly scope?: CompletionScope | undefined
-  /** How many completions to make, at once, and rank. Default 1. More than one are streamed when it is known which is the best. */
+  /** How many completions to make, at once, and rank. Default 1, at most 8. More than one are streamed when it is known which is the best. */
   readonly candidates?: number | undefined
   /** How tokens are guessed ahead. The text is the same as without. */
   readonly speculation?: Speculation | undefined
@@ -60,6 +60,9 @@ export function checkInput(input: CompletionInput): void {
 
 const isFile = (file: unknown): boolean => typeof file === 'object' && file !== null && typeof (file as ContextFile).path === 'string' && typeof (file as ContextFile).text === 'string'
 
+/** As many as a decoder has slots, unless it is told otherwise. */
+const MOST_CANDIDATES = 8
+
 /** @throws InvalidOptionError, InvalidInputError; those of sampling and speculation are checked where they are used. */
 export function checkCompletionOptions(options: CompletionOptions): void {
   checkOptions(WHERE, options, ['maxNewTokens', 'scope', 'candidates', 'speculation', 'stop', 'contextTokens', 'infill', 'truncate', 'healing', 'signal', ...sampling])
@@ -71,6 +74,8 @@ export function checkCompletionOptions(options: CompletionOptions): void {
   for (const option of ['truncate', 'healing'] as const) {
     if (options[option] !== undefined && typeof options[option] !== 'boolean') throw wrong(option, `is ${kindOf(options[option])}`, 'Give true or false')
   }
+  const { candidates = 1 } = options
+  if (candidates > MOST_CANDIDATES) throw wrong('candidates', `is ${candidates}`, `Give ${MOST_CANDIDATES} at most`)
   const { scope = 'auto', infill = 'middle', stop = [] } = options
   if (!scopes.includes(scope)) throw wrong('scope', `is ${JSON.stringify(scope)}`, `Choose one of: ${scopes.join(', ')}`)
   if (infill !== 'middle' && infill !== 'prefix-only') throw wrong('infill', `is ${JSON.stringify(infill)}`, "Choose 'middle' or 'prefix-only'")

@@ -20,7 +20,7 @@ const missing = (name: string, language: CodeLanguage, cause: unknown) =>
   new MissingFileError({
     path: `The package ${name}, which reads ${language},`,
     purpose: 'without it completions cannot follow the syntax',
-    remedy: `Run npm install ${name}, or pass grammar: false to go by brackets and indentation alone`,
+    remedy: `Run npm install ${name}; without a path and a language, completions go by brackets and indentation alone`,
     cause,
   })
 
