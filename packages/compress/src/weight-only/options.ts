@@ -11,9 +11,9 @@ export interface WeightFormat {
 export interface WeightOnlyOptions extends WeightFormat {
   /** Default 4. */
   readonly bits?: 4 | 8 | 16
-  /** Default 32. */
+  /** Default: 32 with 4 bits; 128 with 8, which multiply half again as fast so, and lose little. */
   readonly blockSize?: 16 | 32 | 64 | 128 | 256
-  /** The layer that makes the outputs, where its errors are not averaged by any other. Default: 8 bits in blocks of 32, or 16 where the rest has 16. */
+  /** The layer that makes the outputs, where its errors are not averaged by any other. Default: 8 bits in blocks of 128, or 16 where the rest has 16. */
   readonly head?: WeightFormat
   /**
    * What a decoder reads its prompt with: `'int8'`, weights in bytes and integer products, which read about twice as fast and keep
@@ -46,26 +46,29 @@ export interface Settings extends Format {
 
 const where = 'weight-only'
 const blockSizes = [16, 32, 64, 128, 256]
-const DEFAULT_BLOCK = 32
+
+/** ONNX Runtime 1.30 on AVX-512 reads 20 GB/s of 4-bit weights in blocks of 32, 15 GB/s of 8-bit ones, and 23 of these in blocks of 128. */
+const usualBlock = { 4: 32, 8: 128, 16: 32 } as const
 
 /** @throws InvalidOptionError */
 export function settingsOf(options: WeightOnlyOptions): Settings {
   checkOptions(where, options, ['bits', 'blockSize', 'head', 'prefill', 'smallest', 'cache', 'cacheBytes'])
   const { head = {}, smallest = 4096, cache, cacheBytes = 20e9 } = options
   checkOptions(`'head' in ${where}`, head, ['bits', 'blockSize'])
-  const body = formatOf('', options, { bits: 4, blockSize: DEFAULT_BLOCK })
+  const body = formatOf('', options, 4)
   const { prefill = body.bits === 16 ? 'same' : 'int8' } = options
   const refuse = (option: string, value: unknown, remedy: string) => new InvalidOptionError({ where, option, problem: `is ${JSON.stringify(value) ?? String(value)}`, remedy })
   if (prefill !== 'int8' && prefill !== 'same') throw refuse('prefill', prefill, "Choose 'int8' or 'same'")
   if (!(smallest >= 0)) throw refuse('smallest', smallest, 'Give a number of elements, from 0 up')
   if (!(cache === undefined || cache === false || cache instanceof URL || (typeof cache === 'string' && cache !== ''))) throw refuse('cache', cache, 'Give a folder, or false to keep nothing')
   if (!(cacheBytes >= 0)) throw refuse('cacheBytes', cacheBytes, 'Give a number of bytes, from 0 up')
-  return { ...body, head: formatOf('head.', head, { bits: body.bits === 16 ? 16 : 8, blockSize: DEFAULT_BLOCK }), prefill, smallest, cache, cacheBytes }
+  return { ...body, head: formatOf('head.', head, body.bits === 16 ? 16 : 8), prefill, smallest, cache, cacheBytes }
 }
 
-function formatOf(path: string, { bits, blockSize }: WeightFormat, defaults: Format): Format {
-  const format = { bits: bits ?? defaults.bits, blockSize: blockSize ?? defaults.blockSize }
-  if (![4, 8, 16].includes(format.bits)) throw new InvalidOptionError({ where, option: `${path}bits`, problem: `is ${String(bits)}`, remedy: 'Choose 4, 8 or 16' })
+function formatOf(path: string, { bits: asked, blockSize }: WeightFormat, usual: Format['bits']): Format {
+  const bits = asked ?? usual
+  if (![4, 8, 16].includes(bits)) throw new InvalidOptionError({ where, option: `${path}bits`, problem: `is ${String(bits)}`, remedy: 'Choose 4, 8 or 16' })
+  const format = { bits, blockSize: blockSize ?? usualBlock[bits] }
   if (!blockSizes.includes(format.blockSize)) throw new InvalidOptionError({ where, option: `${path}blockSize`, problem: `is ${String(blockSize)}`, remedy: `Choose among: ${blockSizes.join(', ')}` })
   return format
 }
