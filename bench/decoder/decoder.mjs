@@ -29,12 +29,12 @@ const CONTEXT_SIZE = 4096 + 2 * COUNT
 /** Each side, by what its weights take: 4 bits in blocks of 32, and 8 bits. */
 const contenders = (files, threads) => ({
   4: {
-    tenon: () => new Engine(script('serve-tenon.mjs'), [files.checkpoint, threads, JSON.stringify({ bits: 4, blockSize: 32 })]),
+    tenon: () => new Engine(script('serve-tenon.mjs'), [files.gguf.q4, threads, JSON.stringify({ bits: 4, blockSize: 32 })]),
     llama: () => new Engine(script('serve-llama.mjs'), [files.gguf.q4, threads, String(CONTEXT_SIZE)]),
     transformers: () => new Engine(script('serve-transformers.mjs'), [files.peer, 'q4']),
   },
   8: {
-    tenon: () => new Engine(script('serve-tenon.mjs'), [files.checkpoint, threads, JSON.stringify({ bits: 8, blockSize: 32 })]),
+    tenon: () => new Engine(script('serve-tenon.mjs'), [files.gguf.q8, threads, JSON.stringify({ bits: 8, blockSize: 32 })]),
     llama: () => new Engine(script('serve-llama.mjs'), [files.gguf.q8, threads, String(CONTEXT_SIZE)]),
     transformers: () => new Engine(script('serve-transformers.mjs'), [files.peer, 'q8']),
   },
@@ -59,7 +59,7 @@ export async function measure(values, say) {
     say(`${name}: first and second start`)
     results[name].start = await starts(prepared[name].checkpoint, threads, rounds)
   }
-  return { benchmark: 'decoder', machine: machine(), threads: Number(threads), gigabytesPerSecond: bandwidth / 1e9, versions: versions(), weights: 'random, no two alike; the head in 8 bits, in blocks of 128 for Tenon and 32 for llama.cpp', medians: results, goals: names.flatMap((name) => judge(name, results[name])) }
+  return { benchmark: 'decoder', machine: machine(), threads: Number(threads), gigabytesPerSecond: bandwidth / 1e9, versions: versions(), weights: 'random, no two alike; the head in 8 bits, in blocks of 32', medians: results, goals: names.flatMap((name) => judge(name, results[name])) }
 }
 
 /** Ids that stand for nothing, over the whole vocabulary. */
@@ -112,7 +112,7 @@ async function ownMeasures(open, vocabulary, rounds) {
 
 /** Tokens a second at the short context with scales for 128 weights, which llama.cpp's formats of 4 bits do not have. */
 async function wideBlocks(checkpoint, threads, vocabulary, rounds) {
-  const engine = new Engine(script('serve-tenon.mjs'), [checkpoint, threads, JSON.stringify({ bits: 4, blockSize: 128 })])
+  const engine = new Engine(script('serve-tenon.mjs'), [checkpoint, threads, JSON.stringify({ bits: 4, blockSize: 128, head: { bits: 8, blockSize: 128 } })])
   await engine.ask({ what: 'load' })
   await engine.ask({ what: 'run', prompt: promptOf(64, vocabulary), count: 8 })
   const steps = []
@@ -149,7 +149,7 @@ function share(name, { decode }, bandwidth) {
   const size = hidden / heads
   const perLayer = 2 * hidden * hidden + 2 * kvHeads * size * hidden + 3 * hidden * wide
   const scales = (bits, block) => bits / 8 + 4 / block // a float32 for a block
-  const bytes = layers * perLayer * scales(4, 32) + vocabulary * hidden * scales(8, 128)
+  const bytes = layers * perLayer * scales(4, 32) + vocabulary * hidden * scales(8, 32)
   return (bytes * decode[CONTEXTS[0]]) / bandwidth
 }
 

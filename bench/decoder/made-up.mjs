@@ -9,7 +9,7 @@ import { writePeer } from './peer-decoder.mjs'
 import { matrices, shapes, vocabulary } from './shapes.mjs'
 
 /**
- * What each side opens, of random weights: for llama.cpp GGUF files, for Tenon a checkpoint in bfloat16 (and the GGUF files),
+ * What each side opens, of random weights: for Tenon and llama.cpp the same GGUF files, for Tenon also a checkpoint in bfloat16,
  * for transformers.js its exports. Made once and kept under node_modules.
  */
 export async function prepare(names, say) {

@@ -103,7 +103,7 @@ describe('weights that are prepared', () => {
     expect(graphs['model']).not.toBe(graphs['decoder'])
     expect(graphs['model']!.constants.get('first_int4_32')!.file).toEqual(graphs['decoder']!.constants.get('first_int4_32')!.file)
     const matrices = SIZE * SIZE
-    const bytes = 2 * (matrices / 2 + matrices / 8) + (matrices + matrices / 32) // the head, in blocks of 128
+    const bytes = 2 * (matrices / 2 + matrices / 8) + (matrices + matrices / 8)
     const { size } = await stat(join(cache, (await kept())[0]!))
     expect(size).toBeGreaterThan(bytes)
     expect(size).toBeLessThan(bytes + 4096)
