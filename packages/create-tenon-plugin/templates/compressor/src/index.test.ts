@@ -29,7 +29,7 @@ testCompressor({ describe, it, afterAll }, {
 
 describe('a pruned weight', () => {
   it('has as many zeros as were asked for, and the larger numbers as they were', async () => {
-    const { constants } = pluginFunction().pass({ share: 0.25 }).apply(graph)
+    const { constants } = pluginFunction().pass({ share: 0.25 }, 'model').apply(graph)
     const [before, after] = [noise(4096), viewAs('float32', await constants.get('weight')!.bytes())]
     expect(after.filter((value) => value === 0)).toHaveLength(1024)
     expect(after.every((value, at) => value === 0 || value === before[at])).toBe(true)
