@@ -14,7 +14,7 @@ export interface JsonSchemaOptions {
  * Known are `type`, `enum`, `const`, `properties`, `required`, `additionalProperties`, `items`, `prefixItems`, `minItems`,
  * `maxItems`, `pattern`, `format`, `minLength`, `maxLength`, the four bounds of numbers, `anyOf`, `oneOf` where the alternatives
  * exclude one another, `allOf` where its parts can be put together, and `$ref` within the schema.
- * @throws UnsupportedSchemaError where it has any other keyword, or uses one in a way that cannot be guaranteed.
+ * @throws UnsupportedSchemaError for other keywords, and for one that is used in a way that cannot be guaranteed.
  * @throws UnsatisfiableConstraintError where nothing satisfies it.
  */
 export function jsonSchema(schema: unknown, options: JsonSchemaOptions = {}): ConstraintFactory {

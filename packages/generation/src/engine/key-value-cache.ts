@@ -83,7 +83,7 @@ export class KeyValueCache {
   }
 
   /**
-   * A slot for a sequence that begins with these tokens, holding as many of them as any slot does. It is the caller's until `release`.
+   * A slot for a sequence that begins with these tokens, with the longest beginning of them that a slot holds. It is the caller's until `release`.
    * @param positions How many it should have room for now.
    * @param most How many it, and those in use, may come to need: `fits(all in use and this, most)` must hold.
    */
