@@ -2,4 +2,5 @@ export { grammar, InvalidGrammarError, jsonSchema, UnsatisfiableConstraintError,
 export type { Beam, BeamOptions, Decoder, DraftModelOptions, FinishReason, Generation, GenerationPiece, GenerationRequest, GenerationResult, GenerationStats, PromptLookupOptions, Speculation } from './engine/decoder.js'
 export { openDecoder, type DecoderOptions } from './engine/open-decoder.js'
 export { createSampler, InvalidLogitsError, type LogitsContext, type LogitsProcessor, type Sample, type Sampler, type SamplingOptions } from './sampling/index.js'
+export { streamed, type Streamed } from './text/streamed.js'
 export { TextStream, vocabularyOf, type TextStreamOptions, type Vocabulary } from './text/index.js'

@@ -1,6 +1,6 @@
 import { InvalidOptionError, throwIfAborted } from '@tenon/core'
-import { vocabularyOf, type Decoder, type GenerationRequest, type GenerationResult, type GenerationStats } from '@tenon/generation'
-import { completion, type Completion, type CompletionResult } from './completion.js'
+import { streamed, vocabularyOf, type Decoder, type GenerationRequest, type GenerationResult, type GenerationStats } from '@tenon/generation'
+import type { Completion, CompletionResult } from './completion.js'
 import { findFormat, type Format } from './fim/find-format.js'
 import { continuing } from './healing/continuing.js'
 import { checkCompletionOptions, checkInput, type CompletionInput, type CompletionOptions } from './options.js'
@@ -37,7 +37,7 @@ export async function createGenerator(decoder: Decoder): Promise<CodeGenerator> 
   const { bos, eos } = tokenizer.special
   const beginning = [bos, eos].map((token) => (token === undefined ? undefined : tokenizer.idOf(token))).find((id) => id !== undefined) ?? decoder.endTokens[0]
   const prompter = new Prompter({ reference: checkpoint.reference, format, encoder, idOf: (token) => tokenizer.idOf(token), beginning, vocabulary: () => vocabularyOf(tokenizer) })
-  const complete = (input: CompletionInput, call: CompletionOptions = {}) => completion((emit, signal) => run({ decoder, format, prompter }, input, call, emit, signal), (call as CompletionOptions | null)?.signal)
+  const complete = (input: CompletionInput, call: CompletionOptions = {}) => streamed((emit, signal) => run({ decoder, format, prompter }, input, call, emit, signal), (call as CompletionOptions | null)?.signal)
   return Object.assign(complete, { contextLength: decoder.contextLength, infills: format.fim !== undefined })
 }
 

@@ -1,5 +1,6 @@
+import { streamed } from '@tenon/generation'
 import { checkOptions, InvalidInputError, InvalidOptionError, kindOf, type Emit } from '@tenon/core'
-import { answering, type Answer, type AnswerResult } from './answer.js'
+import type { Answer, AnswerResult } from './answer.js'
 import type { ChatPrompt, TemplateOptions } from './chat-prompt.js'
 import { ContextFullError } from './errors/context-full-error.js'
 import { checkMessages, type Message } from './messages.js'
@@ -81,7 +82,7 @@ export class LiveConversation implements Conversation {
   }
 
   send(input: string | Message | readonly Message[], options: GenerateOptions = {}): Answer {
-    return answering((emit, signal) => this.#turn(input, options, emit, signal), (options as GenerateOptions | null)?.signal)
+    return streamed((emit, signal) => this.#turn(input, options, emit, signal), (options as GenerateOptions | null)?.signal)
   }
 
   undo(): Message {

@@ -1,6 +1,6 @@
 import { checkOptions, InvalidInputError, InvalidOptionError, kindOf, throwIfAborted, type Emit, type Task, type TaskContext } from '@tenon/core'
-import { grammar as grammarConstraint, jsonSchema, openDecoder, type Constraint, type ConstraintFactory, type Decoder, type GenerationRequest, type GenerationResult, type GenerationStats } from '@tenon/generation'
-import { answering, type Answer, type AnswerResult } from './answer.js'
+import { streamed, grammar as grammarConstraint, jsonSchema, openDecoder, type Constraint, type ConstraintFactory, type Decoder, type GenerationRequest, type GenerationResult, type GenerationStats } from '@tenon/generation'
+import type { Answer, AnswerResult } from './answer.js'
 import { chatPrompts, type ChatPrompt, type TemplateOptions } from './chat-prompt.js'
 import { LiveConversation, type Conversation, type ConversationOptions } from './conversation.js'
 import type { Message } from './messages.js'
@@ -66,7 +66,7 @@ async function create(context: TaskContext, options: TextGenerationOptions): Pro
   const model: Opened = { decoder, promptOf, defaults, emit: context.emit }
 
   const generate = (input: string | readonly Message[], call: GenerateOptions = {}): Answer =>
-    answering((emit, signal) => {
+    streamed((emit, signal) => {
       checkGenerateOptions(WHERE_CALLED, call)
       return answer(model, input, call, emit, signal)
     }, (call as GenerateOptions | null)?.signal)

@@ -1,6 +1,6 @@
 import { AbortedError } from '@tenon/core'
 import { describe, expect, it } from 'vitest'
-import { completion, type CompletionResult } from './completion.js'
+import { streamed } from './streamed.js'
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
 
@@ -14,12 +14,12 @@ function emitting(pieces: readonly string[], signal?: AbortSignal) {
       log.emitted++
       emit(piece)
     }
-    return { text: pieces.join('') } as CompletionResult
+    return { text: pieces.join('') }
   }
-  return { log, made: completion(work, signal) }
+  return { log, made: streamed(work, signal) }
 }
 
-describe('a completion under way', () => {
+describe('streamed text', () => {
   it('is streamed as it is made, and has a result as well', async () => {
     const { made, log } = emitting(['a', '', 'b'])
     const seen: [string, number][] = []
@@ -58,7 +58,7 @@ describe('a completion under way', () => {
   })
 
   it('throws what went wrong', async () => {
-    const made = completion(() => Promise.reject(new RangeError('no')), undefined)
+    const made = streamed(() => Promise.reject(new RangeError('no')), undefined)
     await expect(made.result).rejects.toThrow(RangeError)
     await expect(made[Symbol.asyncIterator]().next()).rejects.toThrow(RangeError)
   })
