@@ -35,12 +35,23 @@ const relativeMaps: NonNullable<Options['plugins']>[number] = {
   },
 }
 
+/** With splitting, tsup has sucrase write the CommonJS, which takes a private field for the export of its name and sets both. */
+const privateNames: NonNullable<Options['plugins']>[number] = {
+  name: 'private-names',
+  buildEnd({ writtenFiles }) {
+    for (const { name } of writtenFiles) {
+      const [, field] = (name.endsWith('.cjs') && /(#[\w$]+) = exports\./.exec(readFileSync(name, 'utf8'))) || []
+      if (field) throw new Error(`${name} overwrites the export that the private field ${field} is named like: rename the field.`)
+    }
+  },
+}
+
 const shared: Options = {
   target: 'node20', // also lowers `using` and `await using`, which Node 20 cannot parse
   sourcemap: true,
   splitting: true, // what two entries share exists once, in CJS too
   shims: true, // import.meta.url in CJS
-  plugins: [relativeMaps],
+  plugins: [relativeMaps, privateNames],
 }
 
 const builds: Options[] = []

@@ -44,7 +44,7 @@ export class GenerationJob implements Job {
   #cached: number | undefined
   #logprob = 0
   /** Characters that were streamed, and tokens that were. */
-  #streamed = 0
+  #written = 0
   #told: number
   #firstToken: number | undefined
   #heldSince: number | undefined
@@ -153,10 +153,10 @@ export class GenerationJob implements Job {
   /** Streams the text up to here, with the tokens since the piece before. */
   #tell(end: number): void {
     const { tokens } = this.rows[0]
-    const text = this.#options.text.text.slice(this.#streamed, end)
+    const text = this.#options.text.text.slice(this.#written, end)
     if (text === '' && this.#told === tokens.length) return
     this.stream.push({ text, tokens: tokens.slice(this.#told) })
-    this.#streamed = Math.max(this.#streamed, end)
+    this.#written = Math.max(this.#written, end)
     this.#told = tokens.length
   }
 
