@@ -9,7 +9,7 @@ export interface FileRange {
 }
 
 /**
- * A matrix in a few bits: each number is exactly `(code − zero) · scale`, in blocks along the last axis. Laid out as
+ * A matrix in a few bits: each number is exactly `(code − zero) · scale`, in blocks along the rows. Laid out as
  * ONNX Runtime's MatMulNBits and GatherBlockQuantized read it.
  */
 export interface BlockQuantization {
@@ -22,6 +22,8 @@ export interface BlockQuantization {
   readonly scales: Constant<'float32'>
   /** [rows, bytes of a row's zeros], packed as the codes. Default: 2 ** (bits - 1) everywhere. */
   readonly zeroPoints?: Constant<'uint8'>
+  /** Whether its rows are the constant's columns: a weight of [in, out] whose blocks lie along `in`. Default false. */
+  readonly transposed?: boolean
 }
 
 /**

@@ -408,15 +408,39 @@ describe('what a task holds', () => {
     expect(make.log.filter((line) => line === 'dispose onnx')).toHaveLength(1)
   })
 
-  it('is freed at once where it comes after the disposal', async () => {
+  it('is not compiled after the disposal', async () => {
     const make = fakes()
     let context: TaskContext | undefined
     const runtime = createRuntime({ plugins: plugins(make, async (given) => void (context = given)) })
     const runner = await runtime.task('echo', { model: 'm' })
     await runner.dispose()
-    await context!.compile(graph('late'))
-    await runner.dispose()
+    expect(await failure(context!.compile(graph('late')))).toMatchObject({ name: 'AbortError', cause: { code: 'TENON_DISPOSED' } })
     expect(make.live.size).toBe(0)
+  })
+
+  it.each([['which heeds the abort', true], ['which compiles to the end', false]])('may be left to compile: its disposal aborts that and waits for it, %s', async (_, heeds) => {
+    const make = fakes()
+    let ends = 0
+    const backend: Backend<'onnx', object> = {
+      ...make.backend('onnx'),
+      compile: async (...given) => {
+        if (given[0].name !== 'left') return make.backend('onnx').compile(...given)
+        await new Promise<void>((resolve) => given[2].signal!.addEventListener('abort', () => setTimeout(resolve, 5)))
+        ends++
+        if (heeds) throw new AbortedError(given[2].signal!.reason)
+        return make.backend('onnx').compile(...given)
+      },
+    }
+    let compiling: Promise<unknown> | undefined
+    const runtime = createRuntime({ plugins: [make.source('files'), backend, make.model, make.task('later', async (context) => { const work = context.compile(graph('left')); compiling = failure(work) })] })
+    const controller = new AbortController()
+    const runner = await runtime.task('later', { model: 'm', signal: controller.signal } as never)
+    controller.abort() // the task is made: that is nothing to it any more
+    expect(ends).toBe(0)
+    await runtime.dispose()
+    expect([ends, make.live.size]).toEqual([1, 0])
+    expect(await compiling).toMatchObject({ name: 'AbortError' })
+    await runner.dispose()
   })
 
   it('is freed where a listener throws', async () => {

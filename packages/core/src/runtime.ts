@@ -76,7 +76,7 @@ export function createRuntime<const P extends Plugins, const R extends string = 
   const deployment = checkDeployment(options.deployment, plugins)
   const listeners = new Set<{ type: string; listener: (event: never) => void }>()
   const live = new Scope()
-  const runners = new Set<Scope>()
+  const runners = new Set<() => Promise<void>>()
   const creations = new Set<Promise<unknown>>()
   const checkpoints = new Shared<Checkpoint>()
   const compiler = new Compiler(plugins.backends)
@@ -102,8 +102,8 @@ export function createRuntime<const P extends Plugins, const R extends string = 
   async function create(name: string, request: Request, asker: Choices): Promise<Runner & Disposal> {
     if (disposed) throw new DisposedError({ what: 'runtime' })
     checkOptions(`the task '${String(name)}'`, request, Object.keys(request ?? {})) // which of the rest it knows, the task says itself
-    const { model, backend, compress, role, signal, ...taskOptions } = request as Request & { signal?: AbortSignal }
-    throwIfAborted(signal)
+    const { model, backend, compress, role, signal: asked, ...taskOptions } = request as Request & { signal?: AbortSignal }
+    throwIfAborted(asked)
     const plugin = plugins.tasks.find((candidate) => candidate.name === name)
     if (plugin === undefined) throw new NoSuchTaskError({ name, available: plugins.tasks.map((candidate) => candidate.name) })
 
@@ -117,11 +117,14 @@ export function createRuntime<const P extends Plugins, const R extends string = 
     if (chosen.backend !== undefined || target.candidates.length === 1) prepare(target)
 
     const scope = new Scope()
-    runners.add(scope)
+    const work = new AbortController()
+    const { signal } = work
+    const follow = () => work.abort(asked?.reason)
+    asked?.addEventListener('abort', follow)
     let maxLength: number | undefined
     const context: TaskContext = {
       emit,
-      ...(signal && { signal }),
+      signal,
       open: (head, roles) =>
         timed(emit, 'open', async () => {
           const lease = await checkpoint(chosen.model, signal)
@@ -133,9 +136,9 @@ export function createRuntime<const P extends Plugins, const R extends string = 
         }),
       compile: (graph) =>
         timed(emit, 'compile', async () => {
-          const executable = executableView(await compiler.compile(target, graph, { emit, signal, maxLength }))
-          scope.defer(() => executable[Symbol.asyncDispose]())
-          return executable
+          const compiling = compiler.compile(target, graph, { emit, signal, maxLength }).then(executableView)
+          scope.defer(async () => (await compiling.catch(() => undefined))?.[Symbol.asyncDispose]())
+          return compiling
         }),
       task: async <R extends Runner>(other: string, overrides: Request = {}) => {
         const inner = await task(other, { signal, ...overrides }, chosen)
@@ -145,9 +148,11 @@ export function createRuntime<const P extends Plugins, const R extends string = 
       defer: (free) => scope.defer(free),
     }
     const dispose = async () => {
-      runners.delete(scope)
+      runners.delete(dispose)
+      work.abort(new DisposedError({ what: 'task' }))
       await scope.dispose()
     }
+    runners.add(dispose)
     try {
       const runner: unknown = await plugin.create(context, taskOptions as never)
       if (typeof runner !== 'function') throw new InvalidPluginError({ plugin: `The task '${name}'`, problem: `gave ${runner === null ? 'null' : typeof runner} where create() was called`, remedy: 'A task makes a function: see the task contract in @tenon/core' })
@@ -157,6 +162,8 @@ export function createRuntime<const P extends Plugins, const R extends string = 
     } catch (error) {
       await afterFailure(dispose)
       throw error
+    } finally {
+      asked?.removeEventListener('abort', follow)
     }
   }
 
@@ -164,7 +171,7 @@ export function createRuntime<const P extends Plugins, const R extends string = 
   live.defer(() => compiler.settled())
   live.defer(() => {
     const all = new Scope()
-    for (const scope of [...runners].reverse()) all.defer(() => scope.dispose()) // a task before those that it asked for
+    for (const free of [...runners].reverse()) all.defer(free) // a task before those that it asked for
     return all.dispose()
   })
   // Nothing is freed under a task that is still being created: it ends by itself, with a DisposedError.

@@ -15,11 +15,11 @@ export interface OpenedModel {
 /** What the runtime lends a task. Whatever is got through it is freed with the task's runner. */
 export interface TaskContext {
   readonly emit: Emit
-  /** Aborts the creation of the task. Runs take a signal of their own. */
+  /** Aborts what the task begins: when its creation is aborted, and when it is disposed of. Runs take a signal of their own. */
   readonly signal?: AbortSignal
   /** Opens the model the user named, with this head. Of its graphs, those of the `roles` that are named are built, and others may be. */
   open(head: string, roles?: readonly string[]): Promise<OpenedModel>
-  /** Compiles on the backend the user chose. */
+  /** Compiles on the backend the user chose. What is needed later may be left to compile when the task is made already: its disposal aborts that and waits for it. */
   compile(graph: Graph): Promise<Executable>
   /**
    * Another task of the same runtime, on the same model and backend unless `options` say otherwise.

@@ -16,7 +16,7 @@ import { speculatorOf } from './speculate.js'
 export interface DecoderParts {
   readonly decoder: Executable
   /** The same as `decoder`, or one that reads prompts. */
-  readonly prefill: Executable
+  readonly prefill: Pick<Executable, 'run'>
   readonly checkpoint: Checkpoint
   readonly tokenizer: Tokenizer
   readonly contextLength: number

@@ -1,4 +1,4 @@
-import type { TaskContext } from '@tenon/core'
+import { BackendError, type TaskContext } from '@tenon/core'
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openDecoder } from './open-decoder.js'
@@ -121,5 +121,32 @@ describe('a tiny llama on ONNX Runtime', () => {
     await expect(openDecoder(context, { where: 'a test', slots: 0 })).rejects.toMatchObject({ code: 'TENON_INVALID_OPTION' })
     for (const free of freed) await free()
     expect(() => decoder.generate({ prompt })).toThrow(expect.objectContaining({ code: 'TENON_DISPOSED' }))
+  })
+
+  it.each([['is ready', undefined], ['fails', new BackendError({ backend: 'onnx', doing: 'compiling', problem: 'it has no kernel', remedy: 'Choose another' })]])('is ready before the graph that reads prompts: a prompt waits until that %s', async (_, failure) => {
+    const freed: (() => void | PromiseLike<void>)[] = []
+    const prefill = { ...opened.decoder }
+    let settle = () => {}
+    const compiled = new Promise<void>((resolve, reject) => (settle = () => (failure === undefined ? resolve() : reject(failure))))
+    const context = {
+      emit: () => undefined,
+      open: async () => ({ checkpoint: { ...opened.checkpoint, json: opened.checkpoint.json.bind(opened.checkpoint), tokenizer: async () => tokenizer }, graphs: { decoder: opened.decoder, prefill }, maxLength: 128 }),
+      compile: async (graph) => {
+        if (graph === prefill) await compiled
+        return opened.backend.compile(graph, {}, { emit: () => undefined })
+      },
+      task: () => Promise.reject(new Error('none')),
+      defer: (free) => void freed.push(free),
+    } as TaskContext
+    const decoder = await openDecoder(context, { where: 'a test' })
+    const { prompt, continuation } = greedy.texts[1]!
+    const impatient = new AbortController()
+    const aborted = decoder.generate({ prompt, signal: impatient.signal }).result
+    impatient.abort()
+    await expect(aborted).rejects.toMatchObject({ name: 'AbortError' })
+    const { result } = decoder.generate({ prompt, maxNewTokens: 9, endTokens: [] })
+    settle()
+    expect(await result.then(({ tokens }) => tokens, (error: unknown) => error)).toEqual(failure ?? continuation.slice(0, 9))
+    for (const free of freed) await free()
   })
 })

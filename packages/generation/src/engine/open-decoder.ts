@@ -3,6 +3,7 @@ import { checkOptions, InvalidFileError, InvalidOptionError, type Checkpoint, ty
 import { cacheLayout } from './cache-layout.js'
 import { createDecoder } from './create-decoder.js'
 import type { Decoder } from './decoder.js'
+import { later } from './later.js'
 
 /** What every task of a decoder lets its users choose. */
 export interface DecoderOptions {
@@ -36,14 +37,16 @@ export async function openDecoder(context: TaskContext, { where, ...options }: D
   const graph = graphs['decoder']
   if (graph === undefined) throw new InvalidFileError({ path: checkpoint.reference, problem: "gives no graph 'decoder'", remedy: "Use a family that has the head 'causal-lm'" })
   const apart = graphs['prefill'] !== undefined && graphs['prefill'] !== graph
-  const [decoder, other, tokenizer, endTokens] = await Promise.all([context.compile(graph), apart ? context.compile(graphs['prefill']!) : undefined, checkpoint.tokenizer(), readEndTokens(checkpoint)])
+  const compiling = context.compile(graph)
+  const prefill = apart ? later(compiling.then(() => context.compile(graphs['prefill']!))) : undefined
+  const [decoder, tokenizer, endTokens] = await Promise.all([compiling, checkpoint.tokenizer(), readEndTokens(checkpoint)])
   const longest = maxLength ?? tokenizer.maxLength ?? LONGEST_WHERE_NOTHING_SAYS
   if (asked !== undefined && asked > longest) throw new InvalidOptionError({ where, option: 'contextLength', problem: `is ${asked}, and the model reads ${longest} tokens`, remedy: 'Leave it out, or give a smaller one' })
   const contextLength = asked ?? longest
   const { bytesPerPosition } = cacheLayout(decoder, checkpoint.reference)
   const created = createDecoder({
     decoder,
-    prefill: other ?? decoder,
+    prefill: prefill ?? decoder,
     checkpoint,
     tokenizer,
     contextLength,
