@@ -1,6 +1,7 @@
 import type { HostTensor, NoticeEvent, Tensor } from '@tenon/core'
 
 import type { DeviceSettings } from './devices.js'
+import type { OutputSize } from './output-sizes.js'
 import type { PreparedModel } from './weights/prepare-model.js'
 
 /** A way to reach ONNX Runtime: its C API from this thread, or its own JavaScript binding in worker threads. */
@@ -25,6 +26,8 @@ export interface SessionSettings {
   readonly outputs: readonly string[]
   /** For each output, which input's feed it is written into, where the graph updates one. */
   readonly updates: readonly (number | undefined)[]
+  /** What is known before a run of each output's shape, if its memory is to be used again. */
+  readonly sizes: readonly (readonly OutputSize[] | undefined)[]
   readonly device: DeviceSettings
   readonly prepack: boolean
 }

@@ -8,6 +8,7 @@ import type { DeviceSettings } from './devices.js'
 import { OnnxExecutable } from './executable.js'
 import { findInstallation } from './library.js'
 import { checkPluginOptions, checkTaskOptions, type OnnxOptions, type OnnxPluginOptions, type Settings } from './options.js'
+import { outputSizes } from './output-sizes.js'
 import { probe } from './probe.js'
 import { proveDevice } from './prove-device.js'
 import { supportsNode } from './supported-ops.js'
@@ -52,7 +53,8 @@ export function onnx(options: OnnxPluginOptions = {}): Backend<'onnx', OnnxOptio
     const model = await prepareModel(lowered, { temporaryFolder: settings.temporaryFolder, signal })
     const names = { inputs: graph.inputs.map(({ name }) => name), outputs: graph.outputs.map(({ name }) => name) }
     const updates = updatesOf(graph)
-    const session = await loaded.open(model, { ...names, updates, device: chosen.device, prepack }, signal)
+    const sizes = graph.updates === undefined ? graph.outputs.map(() => undefined) : outputSizes(graph) // what updates its feeds is run step after step
+    const session = await loaded.open(model, { ...names, updates, sizes, device: chosen.device, prepack }, signal)
     const executable = new OnnxExecutable(graph, session, () => {
       executables.delete(executable)
       emit({ type: 'memory', name: `weights of '${graph.name}'`, bytes: 0 })

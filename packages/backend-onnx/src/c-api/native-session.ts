@@ -5,9 +5,10 @@ import type { PreparedModel } from '../weights/prepare-model.js'
 import { out, type Pointer } from './api.js'
 import { cStrings, type CStrings } from './c-strings.js'
 import type { Environment } from './environment.js'
-import { wrapValue } from './native-tensor.js'
+import { memoryOf, NativeTensor, type OutputMemory } from './native-tensor.js'
 import { backendError } from './ort-error.js'
 import { createSessionOptions } from './session-options.js'
+import { SpareOutputs } from './spare-outputs.js'
 
 export class NativeSession implements Session {
   static async open(environment: Environment, model: PreparedModel, settings: SessionSettings, signal?: AbortSignal): Promise<NativeSession> {
@@ -47,14 +48,16 @@ export class NativeSession implements Session {
   readonly #outputs: CStrings
   readonly #updates: SessionSettings['updates']
   readonly #updated: ReadonlySet<number | undefined>
+  readonly #spare: SpareOutputs
 
-  private constructor(environment: Environment, session: Pointer, { inputs, outputs, updates }: SessionSettings) {
+  private constructor(environment: Environment, session: Pointer, { inputs, outputs, updates, sizes }: SessionSettings) {
     this.#environment = environment
     this.#session = session
     this.#inputs = cStrings(environment.library.koffi, inputs)
     this.#outputs = cStrings(environment.library.koffi, outputs)
     this.#updates = updates
     this.#updated = new Set(updates)
+    this.#spare = new SpareOutputs(sizes)
   }
 
   run(feeds: readonly HostTensor[], signal?: AbortSignal): Promise<Tensor[]> {
@@ -79,10 +82,17 @@ export class NativeSession implements Session {
         if (!isUpdated) values.push(value)
         handles[index] = value
       }
-      for (const [output, input] of this.#updates.entries()) if (input !== undefined) results[output] = handles[input]!
+      const spare = new Map<number, OutputMemory>()
+      for (const [output, input] of this.#updates.entries()) {
+        const memory = input === undefined ? this.#spare.take(output, feeds) : undefined
+        if (memory !== undefined) spare.set(output, memory)
+        results[output] = input === undefined ? memory?.holder.value ?? 0n : handles[input]!
+      }
       const { addresses } = this.#inputs
       await api.Run.async(this.#session, options, addresses, handles, handles.length, this.#outputs.addresses, results.length, results)
-      return Array.from(results).filter((_, output) => this.#updates[output] === undefined).map((value) => wrapValue(this.#environment.library, value))
+      return Array.from(results.entries())
+        .filter(([output]) => this.#updates[output] === undefined)
+        .map(([output, value]) => new NativeTensor(spare.get(output) ?? memoryOf(this.#environment.library, value), this.#spare.keeper(output)))
     } catch (error) {
       throwIfAborted(signal)
       throw backendError('running a model', error)
@@ -95,6 +105,7 @@ export class NativeSession implements Session {
   }
 
   async close(): Promise<void> {
+    this.#spare.close()
     await this.#environment.library.api.ReleaseSession.async(this.#session)
   }
 }

@@ -5,23 +5,32 @@ import { dataTypes } from './element-types.js'
 
 /** Frees an OrtValue once. */
 class Holder {
-  #value: Pointer | undefined
+  value: Pointer | undefined
 
   constructor(
     readonly library: OrtLibrary,
     value: Pointer,
   ) {
-    this.#value = value
+    this.value = value
   }
 
   release(): void {
-    if (this.#value !== undefined) this.library.api.ReleaseValue(this.#value)
-    this.#value = undefined
+    if (this.value !== undefined) this.library.api.ReleaseValue(this.value)
+    this.value = undefined
   }
 }
 
 /** Frees what was never disposed of, and what was disposed of while a view on it was still held. */
 const collected = new FinalizationRegistry<Holder>((holder) => holder.release())
+
+/** Where a run left an output. The holder knows nothing of the view, which could never be collected otherwise. */
+export interface OutputMemory<D extends NumericType = NumericType> {
+  readonly holder: Holder
+  readonly dtype: D
+  readonly shape: readonly number[]
+  readonly data: Pointer
+  readonly view?: ArrayOf[D]
+}
 
 /**
  * An output where ONNX Runtime left it. `data()` is a view on that memory, not a copy. An ArrayBuffer over foreign memory
@@ -31,43 +40,42 @@ const collected = new FinalizationRegistry<Holder>((holder) => holder.release())
 export class NativeTensor<D extends NumericType = NumericType> implements Tensor<D> {
   readonly dtype: D
   readonly shape: readonly number[]
-  readonly #holder: Holder
-  readonly #data: Pointer
-  #view: ArrayOf[D] | undefined
-  #disposed = false
+  readonly #onDispose: ((memory: OutputMemory<D>) => void) | undefined
+  #memory: OutputMemory<D> | undefined
 
-  constructor(library: OrtLibrary, value: Pointer, dtype: D, shape: readonly number[], data: Pointer) {
-    this.dtype = dtype
-    this.shape = shape
-    this.#data = data
-    this.#holder = new Holder(library, value)
-    collected.register(this, this.#holder, this)
+  /** @param onDispose Gets the memory of a tensor that was looked at and disposed of: nobody reads it any more. */
+  constructor(memory: OutputMemory<D>, onDispose?: (memory: OutputMemory<D>) => void) {
+    this.dtype = memory.dtype
+    this.shape = memory.shape
+    this.#memory = memory
+    this.#onDispose = onDispose
+    if (memory.view === undefined) collected.register(this, memory.holder, this)
   }
 
   async data(): Promise<ArrayOf[D]> {
-    if (this.#disposed) throw new DisposedError({ what: 'tensor' })
-    if (this.#view === undefined) {
-      const buffer = this.#holder.library.koffi.view(this.#data, byteLength(this.dtype, this.shape))
-      collected.unregister(this)
-      collected.register(buffer, this.#holder)
-      this.#view = viewAs(this.dtype, new Uint8Array(buffer))
-    }
-    return this.#view
+    if (this.#memory === undefined) throw new DisposedError({ what: 'tensor' })
+    const { view, holder, data } = this.#memory
+    if (view !== undefined) return view
+    const buffer = holder.library.koffi.view(data, byteLength(this.dtype, this.shape))
+    collected.unregister(this)
+    collected.register(buffer, holder)
+    const made = viewAs(this.dtype, new Uint8Array(buffer))
+    this.#memory = { ...this.#memory, view: made }
+    return made
   }
 
   [Symbol.dispose](): void {
-    if (this.#disposed) return
-    this.#disposed = true
-    if (this.#view === undefined) {
-      collected.unregister(this)
-      this.#holder.release()
-    }
-    this.#view = undefined
+    const memory = this.#memory
+    this.#memory = undefined
+    if (memory === undefined) return
+    if (memory.view !== undefined) return this.#onDispose?.(memory)
+    collected.unregister(this)
+    memory.holder.release()
   }
 }
 
-/** Wraps an OrtValue that a run made, and owns it from then on. */
-export function wrapValue(library: OrtLibrary, value: Pointer): NativeTensor {
+/** Owns, from then on, an OrtValue that a run made. */
+export function memoryOf(library: OrtLibrary, value: Pointer): OutputMemory {
   const { api } = library
   const info = out((place) => api.GetTensorTypeAndShape(value, place))
   try {
@@ -79,7 +87,7 @@ export function wrapValue(library: OrtLibrary, value: Pointer): NativeTensor {
     const sizes = new BigInt64Array(rank)
     if (rank > 0) api.GetDimensions(info, sizes, rank)
     const data = out((place) => api.GetTensorMutableData(value, place))
-    return new NativeTensor(library, value, dtype, Array.from(sizes, Number), data)
+    return { holder: new Holder(library, value), dtype, shape: Array.from(sizes, Number), data }
   } finally {
     api.ReleaseTensorTypeAndShapeInfo(info)
   }
