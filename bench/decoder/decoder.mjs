@@ -53,7 +53,7 @@ export async function measure(values, say) {
     const speed = {}
     for (const bits of [4, 8]) speed[bits] = await speeds(sides[bits], shapes[name].vocab_size, rounds, (side, round) => say(`${name}, ${bits} bits: ${side}, round ${round + 1} of ${rounds}`))
     say(`${name}: cached prefix, speculation, batches`)
-    results[name] = { speed, ...(await ownMeasures(sides[4].tenon, shapes[name].vocab_size, rounds)), ofBandwidth: share(name, speed[4].tenon, bandwidth) }
+    results[name] = { speed, ...(await ownMeasures(sides[4].tenon, shapes[name].vocab_size, rounds)), ofBandwidth: Object.fromEntries(['tenon', 'llama'].map((side) => [side, share(name, side, speed[4][side], bandwidth)])) }
     say(`${name}: 4 bits in blocks of 128`)
     results[name].wideBlocks = await wideBlocks(prepared[name].checkpoint, threads, shapes[name].vocab_size, rounds)
     say(`${name}: first and second start`)
@@ -144,11 +144,11 @@ async function starts(checkpoint, threads, rounds) {
 }
 
 /** How much of what the memory gives is used: bytes of weights that a token takes, over the time of a token at the short context. */
-function share(name, { decode }, bandwidth) {
+function share(name, side, { decode }, bandwidth) {
   const { hidden_size: hidden, intermediate_size: wide, num_hidden_layers: layers, num_attention_heads: heads, num_key_value_heads: kvHeads, vocab_size: vocabulary } = shapes[name]
   const size = hidden / heads
   const perLayer = 2 * hidden * hidden + 2 * kvHeads * size * hidden + 3 * hidden * wide
-  const scales = (bits, block) => bits / 8 + 4 / block // a float32 for a block
+  const scales = (bits, block) => bits / 8 + (side === 'tenon' ? 4 : 2) / block // a float32 for a block, or a float16
   const bytes = layers * perLayer * scales(4, 32) + vocabulary * hidden * scales(8, 32)
   return (bytes * decode[CONTEXTS[0]]) / bandwidth
 }
@@ -186,7 +186,8 @@ export function render({ medians, goals, machine: host, threads, gigabytesPerSec
     [`${name}  edit, plain and by prompt lookup, tokens/s`, number(promptLookup.plain), number(promptLookup.lookup)],
     [`${name}  one and four sequences, tokens/s`, number(batch.one), number(batch.four)],
     [`${name}  first and second start, ms`, number(start.first), number(start.second)],
-    [`${name}  share of the memory's bandwidth; peak memory, MB`, number(ofBandwidth), number(memory)],
+    [`${name}  share of the memory's bandwidth, Tenon and llama.cpp`, number(ofBandwidth.tenon), number(ofBandwidth.llama)],
+    [`${name}  peak memory, MB`, number(memory), ''],
   ])
   const about = `${host.cpu}, ${threads} threads, ${number(gigabytesPerSecond)} GB/s, Node ${host.node}; ${Object.entries(compared).map(([name, version]) => `${name} ${version}`).join('; ')}`
   return `\n${table(['medians, tokens/s', 'Tenon', 'llama.cpp', 'transformers.js'], rows)}\n\n${table(['Tenon alone', '', ''], own)}\n\n${goalTable(goals)}\n\n${about}\n`

@@ -1,4 +1,5 @@
-import { bytesOf, lazyConstant, viewAs, type BlockQuantization, type Constant } from '@tenon/core'
+import { bytesOf, lazyConstant, viewAs, type BlockQuantization, type Constant, type Origin } from '@tenon/core'
+import { sourceOf } from '../weights/source-of.js'
 
 /** The numbers that blocks stand for, computed when asked for: float32 [rows, columns] */
 export function dequantizeBlocks({ bits, blockSize, codes, scales, zeroPoints }: BlockQuantization, rows: number, columns: number): Constant<'float32'> {
@@ -23,5 +24,11 @@ export function dequantizeBlocks({ bits, blockSize, codes, scales, zeroPoints }:
       }
     }
     return bytesOf(result)
-  })
+  }, originOf([codes, scales, ...(zeroPoints ? [zeroPoints] : [])], `${bits} bits in blocks of ${blockSize}`))
+}
+
+function originOf(parts: readonly Constant[], layout: string): Origin | undefined {
+  const sources = parts.flatMap((part) => sourceOf(part) ?? [])
+  if (sources.length < parts.length) return undefined
+  return { how: `numbers of ${layout}: ${sources.map(({ how }) => `(${how})`).join(', ')}`, files: Array.from(new Set(sources.flatMap(({ files }) => files))) }
 }

@@ -136,6 +136,18 @@ describe('weights that are prepared', () => {
     expect(await kept()).toHaveLength(5)
   })
 
+  it('stay to be computed where what they are made of is told by nothing: weights that were trained in memory, beside others of a file', async () => {
+    const scaleOf = async (value: number) => {
+      const tuned = lazyConstant('float32', [SIZE, SIZE], async () => bytesOfArray(new Float32Array(SIZE * SIZE).fill(value)))
+      const { graphs } = await prepared({ prefill: 'same' }, { of: { ...checkpoint, constants: new Map([...checkpoint.constants, ['third', tuned]]) } })
+      const decoder = graphs['decoder']!
+      expect(computed(decoder)).toEqual(['third_int8_32', 'third_int8_32_scale'])
+      return new Float32Array((await decoder.constants.get('third_int8_32_scale')!.bytes()).slice(0, 4).buffer)[0]!
+    }
+    expect(await scaleOf(2)).toBe(2 * (await scaleOf(1)))
+    expect(await kept()).toHaveLength(1)
+  })
+
   it('are kept where TENON_CACHE says', async () => {
     vi.stubEnv('TENON_CACHE', join(folder, 'elsewhere'))
     onTestFinished(() => void vi.unstubAllEnvs())

@@ -1,7 +1,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { withFileLock } from '@tenon/checkpoint'
-import type { Constant, FileRange, Graph, Graphs, PrepareContext } from '@tenon/core'
+import type { Constant, Graph, Graphs, Origin, PrepareContext } from '@tenon/core'
 import { mergeProducts } from '@tenon/graph/passes'
 import { cacheFolder } from '../weights/cache-folder.js'
 import { derivedFrom, storedOf, type Derivation } from '../weights/derive.js'
@@ -9,6 +9,7 @@ import { evict } from '../weights/evict.js'
 import { fileIdentity } from '../weights/file-identity.js'
 import { digestOf, isKeepable, NotKept, openKept, sourceBytes, writeKept, type ComputedEntry, type DerivedEntry, type Entry } from '../weights/kept-file.js'
 import { NOT_WRITTEN } from '../weights/quantizer.js'
+import { sourceOf } from '../weights/source-of.js'
 import type { Settings } from './options.js'
 
 /**
@@ -128,47 +129,33 @@ const SMALL = 1024
 
 /** What a constant is computed from, if it is computed and worth keeping: equal where the bytes are. */
 function computedAs(constant: Constant): string | undefined {
-  const { dtype, shape, byteLength, file, inline, origin, stored } = constant
+  const { dtype, shape, byteLength, file, inline } = constant
   if (file !== undefined || inline !== undefined || byteLength <= SMALL || !isKeepable(dtype)) return undefined
-  const source = origin ?? stored?.file
+  const source = sourceOf(constant)
   return source && JSON.stringify([source, dtype, shape])
 }
 
-let count = 0
-const numbers = new WeakMap<object, number>()
-const numberOf = (object: object) => {
-  const number = numbers.get(object) ?? count++
-  numbers.set(object, number)
-  return number
+/** Equal where the same is made of the same bytes; `undefined` where these could not be known again: weights that were trained in memory. */
+function sameness({ weight, axis, transpose = false, recipe, inputScales }: Derivation): string | undefined {
+  const source = sourceOf(storedOf(weight))
+  return source && inputScales === undefined ? JSON.stringify([source, weight.shape, axis, transpose, recipe]) : undefined
 }
 
-/** Equal where the same is made of the same bytes. */
-function sameness(derivation: Derivation): string {
-  const { weight, axis, transpose = false, recipe, inputScales } = derivation
-  const source = storedOf(weight)
-  const bytes = source.file === undefined ? numberOf(source) : [source.file.path, source.file.offset]
-  return JSON.stringify([bytes, source.dtype, weight.shape, axis, transpose, recipe, inputScales && numberOf(derivation)])
-}
+const ofEntry = (entry: Entry): Origin => sourceOf('derivation' in entry ? storedOf(entry.derivation.weight) : entry.constant)!
 
 /** The files that the weights come from, also those that are computed from what lies in them. */
-function pathsOf(constants: Iterable<Constant>, entries: readonly Entry[]): readonly string[] {
-  const sources = entries.map((entry) => ('derivation' in entry ? storedOf(entry.derivation.weight) : entry.constant))
-  const paths = [...constants, ...sources].flatMap(({ file, stored, blocks, origin }) => [file?.path, stored?.file?.path, blocks?.codes.file?.path, ...(blocks?.codes.origin?.files ?? []), ...(origin?.files ?? [])])
-  return Array.from(new Set(paths.flatMap((path) => path ?? []))).toSorted()
-}
+const pathsOf = (constants: Iterable<Constant>, entries: readonly Entry[]): readonly string[] =>
+  Array.from(new Set([...Array.from(constants, sourceOf), ...entries.map(ofEntry)].flatMap((source) => source?.files ?? []))).toSorted()
 
 /** Names what is kept: whose weights, and what was made of them how. */
 async function keyOf(paths: readonly string[], entries: readonly Entry[], config: object): Promise<string> {
   const files = await Promise.all(paths.map(fileIdentity))
-  const place = (file: FileRange | undefined) => file && [paths.indexOf(file.path), file.offset]
   const made = entries.map((entry) => {
-    if ('constant' in entry) {
-      const { dtype, shape, origin, stored } = entry.constant
-      return [entry.names, dtype, shape, origin?.how, stored?.dtype, place(stored?.file)]
-    }
-    const { names, derivation: { weight, axis, transpose, recipe, inputScales, parts } } = entry
-    const { file, dtype } = storedOf(weight)
-    return [names, dtype, place(file), weight.shape, axis, transpose, recipe, inputScales !== undefined, parts]
+    const { how, files: from } = ofEntry(entry)
+    const source = [how, from.map((path) => paths.indexOf(path))]
+    if ('constant' in entry) return [entry.names, source, entry.constant.dtype, entry.constant.shape]
+    const { names, derivation: { weight, axis, transpose, recipe, parts } } = entry
+    return [names, source, weight.shape, axis, transpose, recipe, parts]
   })
   return digestOf([ARITHMETIC, files, config, made])
 }

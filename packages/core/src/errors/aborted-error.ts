@@ -6,6 +6,10 @@ export class AbortedError extends TenonError {
     super({ code: 'TENON_ABORTED', message: 'The work was aborted', remedy: 'Nothing is left half done: call again to start over', cause: reason })
     this.name = 'AbortError'
   }
+
+  static override isInstance(error: unknown): error is AbortedError {
+    return super.isInstance(error) && error.code === 'TENON_ABORTED'
+  }
 }
 
 /** @throws AbortedError when the signal is aborted. */

@@ -50,11 +50,20 @@ describe('the errors', () => {
     expect(error).toBeInstanceOf(Error)
     expect(error.name).toBe(name === 'AbortedError' ? 'AbortError' : name)
     expect(error.code).toMatch(/^TENON_[A-Z_]+$/)
-    // An imperative sentence, which the message ends with.
+    // A sentence, which the message ends with.
     expect(error.remedy).toMatch(/^[A-Z].*[^.]$/)
-    expect(error.message.endsWith(`${error.remedy}.`)).toBe(true)
+    expect(error.message.endsWith(error.remedy.endsWith('?') ? error.remedy : `${error.remedy}.`)).toBe(true)
     expect(error.message).not.toMatch(/undefined|\[object|NaN|\.\./)
     expect(TenonError.isInstance(error)).toBe(true)
+  })
+
+  it('tell an abort and a failure of a backend from other errors', () => {
+    const [aborted, failed] = [new core.AbortedError('why'), new core.BackendError({ backend: 'b', doing: 'running', problem: 'it broke', remedy: 'Mend it' })]
+    expect([aborted, failed, new Error('x')].map((error) => [TenonError.isInstance(error), core.AbortedError.isInstance(error), core.BackendError.isInstance(error)])).toEqual([[true, true, false], [true, false, true], [false, false, false]])
+  })
+
+  it('end with one mark where they ask', () => {
+    expect(new core.InvalidInputError({ what: 'the feed', problem: 'is no input', remedy: "did you mean 'x'?" }).message).toBe("The feed is no input. Did you mean 'x'?")
   })
 
   it('say what they know', () => {

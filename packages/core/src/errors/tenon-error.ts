@@ -3,7 +3,7 @@ const marker = Symbol.for('tenon.error')
 export interface ErrorDetails {
   readonly code: string
   readonly message: string
-  /** What the reader can do about it, as an imperative sentence without a full stop. */
+  /** What the reader can do about it, as an imperative sentence without a full stop; or a question, with its mark. */
   readonly remedy: string
   readonly cause?: unknown
 }
@@ -17,7 +17,7 @@ export class TenonError extends Error {
   readonly remedy: string
 
   constructor({ code, message, remedy, cause }: ErrorDetails) {
-    super(`${message}. ${remedy}.`, cause === undefined ? undefined : { cause })
+    super(`${message}. ${remedy}${remedy.endsWith('?') ? '' : '.'}`, cause === undefined ? undefined : { cause })
     this.name = new.target.name
     this.code = code
     this.remedy = remedy
