@@ -1,10 +1,7 @@
-import { open } from 'node:fs/promises'
-import { resolve } from 'node:path'
-import { InvalidFileError, MissingFileError, throwIfAborted, type Constant } from '@tenon/core'
-import { isAbsent } from './is-absent.js'
+import { InvalidFileError, throwIfAborted, type Constant } from '@tenon/core'
 import { isLfsPointer, lfsPointer } from './lfs-pointer.js'
 import { headerLimit, parseSafetensorsHeader } from './safetensors-header.js'
-import { sharedFile } from './shared-file.js'
+import { openWithHeader } from './shared-file.js'
 
 /** Bytes before the header: its length as a little-endian unsigned 64-bit integer. */
 const prefixLength = 8
@@ -37,63 +34,23 @@ export async function openSafetensors(
   path: string,
   { signal }: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<SafetensorsFile> {
-  const absolute = resolve(path)
-  throwIfAborted(signal)
-  const handle = await open(absolute, 'r').catch((cause: unknown) => {
-    throw isAbsent(cause) ? new MissingFileError({ path: absolute, cause }) : cause
-  })
-  try {
-    const stats = await handle.stat()
-    const fail = (problem: string) => new InvalidFileError({ path: absolute, problem })
-    if (!stats.isFile()) throw fail('is no regular file')
-
-    const readExactly = async (offset: number, length: number) => {
-      const bytes = new Uint8Array(length)
-      for (let done = 0; done < length;) {
-        const { bytesRead } = await handle.read(bytes, done, length - done, offset + done)
-        if (bytesRead === 0) throw fail(`ends at byte ${offset + done}, expected at least ${offset + length}`)
-        done += bytesRead
-      }
-      return bytes
-    }
-
-    if (stats.size < prefixLength)
-      throw fail(`has ${stats.size} bytes, expected at least the ${prefixLength} of its header length`)
-    const prefix = await readExactly(0, prefixLength)
-    if (isLfsPointer(prefix)) throw lfsPointer(absolute)
+  const { header: { metadata, tensors: ranges, dataStart }, file, ...opened } = await openWithHeader(path, signal, async ({ path, size, read }) => {
+    const fail = (problem: string) => new InvalidFileError({ path, problem })
+    if (size < prefixLength) throw fail(`has ${size} bytes, expected at least the ${prefixLength} of its header length`)
+    const prefix = await read(0, prefixLength)
+    if (isLfsPointer(prefix)) throw lfsPointer(path)
     const headerLength = new DataView(prefix.buffer).getBigUint64(0, true)
-    if (headerLength > BigInt(headerLimit))
-      throw fail(`claims a header of ${headerLength} bytes, expected at most ${headerLimit}`)
+    if (headerLength > BigInt(headerLimit)) throw fail(`claims a header of ${headerLength} bytes, expected at most ${headerLimit}`)
     const dataStart = prefixLength + Number(headerLength)
-    if (dataStart > stats.size)
-      throw fail(`claims a header of ${headerLength} bytes and has ${stats.size} bytes in all`)
+    if (dataStart > size) throw fail(`claims a header of ${headerLength} bytes and has ${size} bytes in all`)
     throwIfAborted(signal)
-    const header = parseSafetensorsHeader(
-      absolute,
-      await readExactly(prefixLength, Number(headerLength)),
-      stats.size - dataStart,
-    )
-
-    const file = sharedFile(absolute, stats)
-    const tensors = new Map<string, Constant>()
-    for (const [name, { dtype, shape, begin, end }] of header.tensors) {
-      const offset = dataStart + begin
-      const byteLength = end - begin
-      tensors.set(name, {
-        dtype,
-        shape,
-        byteLength,
-        file: { path: absolute, offset },
-        bytes: () => file.read(offset, byteLength),
-      })
-    }
-    return {
-      path: absolute,
-      metadata: header.metadata,
-      tensors,
-      [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
-    }
-  } finally {
-    await handle.close()
+    return { ...parseSafetensorsHeader(path, await read(prefixLength, Number(headerLength)), size - dataStart), dataStart }
+  })
+  const tensors = new Map<string, Constant>()
+  for (const [name, { dtype, shape, begin, end }] of ranges) {
+    const offset = dataStart + begin
+    const byteLength = end - begin
+    tensors.set(name, { dtype, shape, byteLength, file: { path: opened.path, offset }, bytes: () => file.read(offset, byteLength) })
   }
+  return { ...opened, metadata, tensors, [Symbol.asyncDispose]: () => file[Symbol.asyncDispose]() }
 }

@@ -64,7 +64,7 @@ function at<T>(path: string, choice: unknown, read: () => T): T {
   } catch (error) {
     if (!TenonError.isInstance(error)) throw error
     const option = error instanceof InvalidOptionError && isRecord(choice) && Object.hasOwn(choice, error.option) ? `.${error.option}` : ''
-    const problem = error.message.slice(0, -`. ${error.remedy}.`.length)
+    const problem = error.message.slice(0, error.message.lastIndexOf(`. ${error.remedy}`))
     throw new InvalidDeploymentError({ path: path + option, problem: `is refused: ${problem}`, remedy: error.remedy, cause: error })
   }
 }

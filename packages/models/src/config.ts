@@ -3,14 +3,20 @@ import { InvalidFileError, ShapeMismatchError, type Checkpoint } from '@tenon/co
 /** Of a config that says what cannot be, or what is not built here. */
 export const malformed = ({ reference }: Checkpoint, problem: string, remedy: string): InvalidFileError => new InvalidFileError({ path: `${reference}/config.json`, problem, remedy })
 
-/** A size of the architecture: a positive integer, at most 2³¹ − 1. @throws InvalidFileError */
-export function sizeIn(checkpoint: Checkpoint, key: string, otherwise?: number): number {
+/** A size of the architecture: a positive integer, at most 2³¹ − 1 or `most`. @throws InvalidFileError */
+export function sizeIn(checkpoint: Checkpoint, key: string, otherwise?: number, most = 0x7fffffff): number {
   const value = checkpoint.config[key] ?? otherwise
-  if (!Number.isInteger(value) || (value as number) < 1 || (value as number) > 0x7fffffff) {
+  if (!Number.isInteger(value) || (value as number) < 1 || (value as number) > most) {
     throw malformed(checkpoint, `gives ${value === undefined ? 'no' : JSON.stringify(value)} '${key}'`, `Set '${key}' to the size that the weights have`)
   }
   return value as number
 }
+
+/** Thirty times as many layers as the deepest of published models. */
+const MOST_LAYERS = 2 ** 12
+
+/** The number of layers, for each of which something is made before a weight is looked for. @throws InvalidFileError */
+export const layersIn = (checkpoint: Checkpoint, key = 'num_hidden_layers', otherwise?: number): number => sizeIn(checkpoint, key, otherwise, MOST_LAYERS)
 
 /** A token's id. @throws InvalidFileError */
 export function idIn(checkpoint: Checkpoint, key: string, otherwise: number): number {

@@ -1,10 +1,10 @@
 import type { Checkpoint, Model } from '@tenon/core'
 import type { Value } from '@tenon/graph'
-import { Add, Gather, Gemm } from '@tenon/graph/ops'
+import { Add, Gather } from '@tenon/graph/ops'
 import { activation } from './activations.js'
-import { headSize, only, optionIn, sizeIn } from './config.js'
+import { headSize, layersIn, only, optionIn, sizeIn } from './config.js'
 import { attend, defineDecoder, nextWords, positionsOf, type DecoderConfig, type Tokens } from './decoder.js'
-import { embedding, layerNorm, toRows } from './layers.js'
+import { embedding, layerNorm, linear, toRows } from './layers.js'
 import { spelledUnder, type Weights } from './weights.js'
 
 /**
@@ -31,7 +31,7 @@ function config(checkpoint: Checkpoint): Gpt2Config {
   only(checkpoint, 'add_cross_attention', false)
   const hidden = sizeIn(checkpoint, 'n_embd', 768)
   const heads = sizeIn(checkpoint, 'n_head', 12)
-  const layers = sizeIn(checkpoint, 'n_layer', 12)
+  const layers = layersIn(checkpoint, 'n_layer', 12)
   const size = headSize(hidden, heads)
   const scale = optionIn<boolean>(checkpoint, 'scale_attn_weights', true) ? 1 / Math.sqrt(size) : 1
   const isByLayer = optionIn<boolean>(checkpoint, 'scale_attn_by_inverse_layer_idx', false)
@@ -76,6 +76,4 @@ function mlp(w: Weights, { hidden, intermediate, activation: name }: Gpt2Config,
 }
 
 /** Linear layers were convolutions of width 1 in the first release, and are stored so: the weight is [in, out]. */
-function convolution(w: Weights, x: Value, size: number): Value {
-  return Gemm(x, w.get('weight', [x.shape.at(-1) as number, size]), w.get('bias', [size]))
-}
+const convolution = (w: Weights, x: Value, size: number): Value => linear(w, x, size, { transposed: true })

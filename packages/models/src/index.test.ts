@@ -7,7 +7,7 @@ import { decoders, encoders } from './index.js'
 
 describe('all encoders, and all decoders', () => {
   it('are every family that has fixtures, once', () => {
-    const folders = readdirSync(new URL('../fixtures', import.meta.url), { withFileTypes: true }).filter((each) => each.isDirectory() && each.name !== 'long')
+    const folders = readdirSync(new URL('../fixtures', import.meta.url), { withFileTypes: true }).filter((each) => each.isDirectory() && !['gguf', 'long'].includes(each.name))
     expect([...encoders(), ...decoders()].map(({ name }) => name).toSorted()).toEqual(folders.map(({ name }) => name).toSorted())
   })
 

@@ -3,12 +3,18 @@ import { Add, Cast, Concat, CumSum, Equal, Gather, GatherBlockQuantized, Gemm, L
 import type { Texts } from './texts.js'
 import type { Weights } from './weights.js'
 
+interface LinearOptions {
+  readonly bias?: boolean
+  /** Whether the weight is stored as [in, out]. */
+  readonly transposed?: boolean
+}
+
 /** [rows, in] → [rows, out], with the weight as PyTorch stores it, [out, in]; one that is stored in a few bits stays so. */
-export function linear(w: Weights, x: Value, size: number, { bias = true } = {}): Value {
+export function linear(w: Weights, x: Value, size: number, { bias = true, transposed = false }: LinearOptions = {}): Value {
   const inner = x.shape.at(-1) as number
   const added = () => (bias ? w.get('bias', [size]) : undefined)
-  const blocks = w.blocks('weight', [size, inner])
-  if (blocks === undefined) return Gemm(x, w.get('weight', [size, inner]), added(), { transB: 1 })
+  const blocks = w.blocks('weight', [size, inner], transposed)
+  if (blocks === undefined) return transposed ? Gemm(x, w.get('weight', [inner, size]), added()) : Gemm(x, w.get('weight', [size, inner]), added(), { transB: 1 })
   const { codes, scales, zeroPoints, bits, blockSize } = blocks
   return MatMulNBits(x, codes, scales, zeroPoints, undefined, added(), { N: size, K: inner, bits, block_size: blockSize, accuracy_level: INT8_ACTIVATIONS })
 }

@@ -2,7 +2,7 @@ import type { Checkpoint, Model } from '@tenon/core'
 import type { Value } from '@tenon/graph'
 import { Add, Mul } from '@tenon/graph/ops'
 import { activation } from './activations.js'
-import { headSize, optionIn, sizeIn } from './config.js'
+import { headSize, layersIn, optionIn, sizeIn } from './config.js'
 import { attend, defineDecoder, nextWords, type DecoderConfig, type Rotation, type Tokens } from './decoder.js'
 import { embedding, linear, rmsNorm, toRows } from './layers.js'
 import { rotaryIn, rotation, type Rotary } from './rotary.js'
@@ -52,7 +52,7 @@ export function llamaConfig(checkpoint: Checkpoint, { biases, windows, headSize:
   return {
     vocabulary: sizeIn(checkpoint, 'vocab_size'),
     hidden,
-    layers: sizeIn(checkpoint, 'num_hidden_layers'),
+    layers: layersIn(checkpoint),
     heads,
     kvHeads: sizeIn(checkpoint, 'num_key_value_heads', heads),
     headSize: size,

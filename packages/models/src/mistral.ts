@@ -1,5 +1,5 @@
 import type { Checkpoint, Model } from '@tenon/core'
-import { sizeIn } from './config.js'
+import { layersIn, sizeIn } from './config.js'
 import { defineDecoder } from './decoder.js'
 import { llamaConfig, logits, type LlamaConfig } from './llama.js'
 
@@ -15,7 +15,7 @@ function config(checkpoint: Checkpoint): LlamaConfig {
   const window = checkpoint.config['sliding_window'] === null ? undefined : sizeIn(checkpoint, 'sliding_window', 4096)
   return llamaConfig(checkpoint, {
     biases: { projections: false, output: false, mlp: false },
-    windows: Array.from({ length: sizeIn(checkpoint, 'num_hidden_layers') }, () => window),
+    windows: Array.from({ length: layersIn(checkpoint) }, () => window),
     positions: 131_072,
   })
 }

@@ -1,7 +1,7 @@
 import type { Checkpoint, Model } from '@tenon/core'
 import type { Value } from '@tenon/graph'
 import { Add, MoE, Mul, Sigmoid } from '@tenon/graph/ops'
-import { malformed, only, optionIn, sizeIn } from './config.js'
+import { layersIn, malformed, only, optionIn, sizeIn } from './config.js'
 import { defineDecoder } from './decoder.js'
 import { linear } from './layers.js'
 import { gated, llamaConfig, logits, type LlamaConfig } from './llama.js'
@@ -29,7 +29,7 @@ interface Qwen2MoeConfig extends LlamaConfig {
 }
 
 function config(checkpoint: Checkpoint): Qwen2MoeConfig {
-  const layers = sizeIn(checkpoint, 'num_hidden_layers')
+  const layers = layersIn(checkpoint)
   const step = sizeIn(checkpoint, 'decoder_sparse_step', 1)
   const dense: unknown = checkpoint.config['mlp_only_layers'] ?? []
   if (!Array.isArray(dense)) throw malformed(checkpoint, `gives 'mlp_only_layers' as ${JSON.stringify(dense)}`, 'List the numbers of layers without experts')

@@ -1,5 +1,5 @@
 import type { Checkpoint, Model } from '@tenon/core'
-import { malformed, optionIn, sizeIn } from './config.js'
+import { layersIn, malformed, optionIn, sizeIn } from './config.js'
 import { defineDecoder } from './decoder.js'
 import { llamaConfig, logits, type LlamaConfig } from './llama.js'
 
@@ -23,7 +23,7 @@ const late = (layer: number, from: number): boolean => layer >= from
  * @throws InvalidFileError where the layers listed are not the model's, or have a window of no size.
  */
 export function windowsIn(checkpoint: Checkpoint, isNear = late): readonly (number | undefined)[] {
-  const layers = sizeIn(checkpoint, 'num_hidden_layers')
+  const layers = layersIn(checkpoint)
   const isUsed = optionIn<boolean>(checkpoint, 'use_sliding_window', false) && checkpoint.config['sliding_window'] !== null
   const window = isUsed ? sizeIn(checkpoint, 'sliding_window', 4096) : undefined
   const listed = checkpoint.config['layer_types'] ?? undefined

@@ -156,12 +156,15 @@ function llama3(place: Place): Scaled {
   return { frequencies, scale: 1, positions: place.positions }
 }
 
+/** Of a table, which is all in memory while it is computed: eight million positions of heads of 128. */
+const MOST_BYTES = 2 ** 31
+
 /**
  * The angles that the tokens of a run are turned by. They come from a table, which is computed when a backend asks for it. Where they depend on the length (dynamic NTK)
  * they are computed in the graph, those of a run by the length that each text has after it, as `transformers` does. What is in the cache keeps its
  * angles: a text longer than what was trained on, read in chunks, is not what it is when read at once, neither here nor there.
  */
-export function rotation({ builder }: Weights, rotary: Rotary, tokens: Tokens): Rotation {
+export function rotation({ builder, checkpoint }: Weights, rotary: Rotary, tokens: Tokens): Rotation {
   if (rotary.growing !== undefined) return grown(rotary.growing, rotary.size, tokens)
   let known: WeakRef<Table> | undefined // both are asked for in turn, by each backend that compiles
   const both = (): Table => {
@@ -169,9 +172,10 @@ export function rotation({ builder }: Weights, rotary: Rotary, tokens: Tokens): 
     known = new WeakRef(tables)
     return tables
   }
-  const { positions, frequencies, scale } = rotary
+  const { positions, frequencies, scale, size } = rotary
+  if (2 * positions * size > MOST_BYTES) throw malformed(checkpoint, `gives ${positions} 'max_position_embeddings', for whose angles there is no room`, 'Set it to the longest text that is to be read')
   const originOf = (name: keyof Table): Origin => ({ how: JSON.stringify(['rotary table 1', name, positions, scale, Array.from(frequencies)]), files: [] })
-  const table = (name: keyof Table) => builder.constant(lazyConstant('float32', [rotary.positions, rotary.size / 2], async () => bytesOf(both()[name]), originOf(name)), `rotary.${name}`)
+  const table = (name: keyof Table) => builder.constant(lazyConstant('float32', [positions, size / 2], async () => bytesOf(both()[name]), originOf(name)), `rotary.${name}`)
   return { cosines: table('cosines'), sines: table('sines') }
 }
 

@@ -64,14 +64,16 @@ export class Weights {
 
   /**
    * The parameter in a few bits, where the checkpoint has it so: its codes, scales and zero points.
+   * @param transposed Whether the parameter is stored the other way round, [size, rows].
    * @throws WeightMismatchError when it is of another shape.
    */
-  blocks(name: string, [rows, size]: readonly [number, number]): Blocks | undefined {
+  blocks(name: string, [rows, size]: readonly [number, number], transposed = false): Blocks | undefined {
     const { path } = this.at(name)
     const constant = this.#find(path)
     const blocks = constant?.blocks
-    if (constant === undefined || blocks === undefined) return undefined
-    if (constant.shape.length !== 2 || constant.shape[0] !== rows || constant.shape[1] !== size) throw new WeightMismatchError({ reference: this.checkpoint.reference, tensor: path, expected: [rows, size], actual: constant.shape })
+    if (constant === undefined || blocks === undefined || (blocks.transposed ?? false) !== transposed) return undefined
+    const expected = transposed ? [size, rows] : [rows, size]
+    if (constant.shape.join() !== expected.join()) throw new WeightMismatchError({ reference: this.checkpoint.reference, tensor: path, expected, actual: constant.shape })
     const part = (name: string, each: Constant): Value => {
       const value = this.#known.get(`${path}.${name}`) ?? this.builder.constant(each, `${path}.${name}`)
       this.#known.set(`${path}.${name}`, value)

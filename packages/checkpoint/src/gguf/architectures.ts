@@ -119,10 +119,10 @@ const MOST_EXPERTS = 2 ** 12
 /** `blk.12.attn_q.weight`, `token_embd.weight`, and `blk.12.ffn_up.3.weight` of the first files with experts. */
 const tensorName = /^(?:blk\.(?<layer>\d+)\.)?(?<stem>\w+)(?:\.(?<expert>\d+))?\.(?<part>weight|bias)$/
 
-/** The parameters that a tensor holds: one; or one for each expert, whose matrices are stored as one tensor. None for a table of rotary factors. */
+/** The parameters that a tensor holds: one; or one for each expert, whose matrices are stored as one tensor. None for the table of rotary factors, which the config tells. */
 export function parametersOf(tensor: GgufTensor, { names, layers, arranged = {} }: Architecture, sizes: Sizes): readonly Parameter[] {
   const { name, shape, type } = tensor
-  if (/^rope_freqs\.weight$|^rope_factors_/.test(name)) return []
+  if (name === 'rope_freqs.weight') return []
   const { layer, stem = '', expert, part } = tensorName.exec(name)?.groups ?? {}
   const known = names[expert === undefined ? stem : `${stem}_exps`]
   if (known === undefined || !Object.hasOwn(names, expert === undefined ? stem : `${stem}_exps`)) return [{ name, shape }] // something that the family does not ask for

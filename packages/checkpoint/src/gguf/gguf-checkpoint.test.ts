@@ -234,6 +234,23 @@ describe('metadata', () => {
     ).toEqual({ rope_type: 'yarn', factor: 4, original_max_position_embeddings: 8, beta_fast: 16, attention_factor: 0.5 * (0.1 * Math.log(4) + 1) })
   })
 
+  it('says where heads are turned in part, or by factors for short and long texts, which no family here does', async () => {
+    const turned = (numbers: number) => [['llama.rope.dimension_count', ['uint32', numbers]], ['llama.attention.key_length', ['uint32', 16]]] as const
+    expect(await configWith(turned(4))).toMatchObject({ head_dim: 16, partial_rotary_factor: 0.25 })
+    expect(await configWith(turned(16))).not.toHaveProperty('partial_rotary_factor')
+    const factors = [{ name: 'rope_factors_long.weight', dimensions: [8] }, { name: 'rope_factors_short.weight', dimensions: [8] }]
+    expect(await failure(tinyMetadata, factors)).toMatch(/turns positions by tables for short and long texts .longrope., which are not read. Take another model/)
+  })
+
+  it('says where a list is given for all layers, which no converting mends', async () => {
+    expect(await failure([...without('llama.attention.head_count'), ['llama.attention.head_count', ['uint32', [1, 2]]]])).toMatch(/for each layer, which is not read. Take the model as safetensors/)
+  })
+
+  it('has one tensor for each parameter', async () => {
+    const twice = ['output.weight', 'lm_head.weight'].map((name) => ({ name, dimensions: [4] }))
+    expect(await failure(tinyMetadata, twice)).toMatch(/holds 'lm_head.weight' twice, once as the tensor 'lm_head.weight'/)
+  })
+
   it('tells Mistral and Mixtral, which share the name of Llama, by what only they have', async () => {
     expect(await configWith([['llama.attention.sliding_window', ['uint32', 8]]])).toMatchObject({ model_type: 'mistral', sliding_window: 8, architectures: ['MistralForCausalLM'] })
     expect(await configWith([['llama.expert_count', ['uint32', 8]]])).toMatchObject({ model_type: 'mixtral' })
@@ -327,6 +344,16 @@ describe('a vocabulary of SentencePiece', () => {
     }
     expect((await tokenizer.encode('a')).ids[0]).toBe(1)
     expect(tokenizer.special).toMatchObject({ bos: '<s>', eos: '</s>', unk: '<unk>' })
+  })
+
+  it('is refused where its pieces are so long that looking for their halves would take minutes', async () => {
+    const tokens = Array.from({ length: 200 }, (_, index) => 'ab'.repeat(8000) + index)
+    const checkpoint = await opened(
+      await written(await temporaryFolder(), 'model.gguf', [...tinyMetadata, ['tokenizer.ggml.model', 'llama'], ['tokenizer.ggml.tokens', ['string', tokens]], ['tokenizer.ggml.scores', ['float32', tokens.map(() => 0)]]]),
+    )
+    const began = performance.now()
+    await expect(checkpoint.tokenizer()).rejects.toThrow(/with tokens of up to 16003 characters, of which too many would have to be looked at/)
+    expect(performance.now() - began).toBeLessThan(1000)
   })
 })
 

@@ -45,7 +45,11 @@ export async function openGguf(first: string, model: ModelFiles, { dequantize = 
 
   const constants = new Map<string, Constant>()
   for (const { file, tensor } of tensors.values()) {
-    for (const { name, ...arrangement } of parametersOf(tensor, architecture, sizes)) constants.set(name, dequantize ? asFloats(ggufConstant(file, tensor, arrangement)) : ggufConstant(file, tensor, arrangement))
+    for (const { name, ...arrangement } of parametersOf(tensor, architecture, sizes)) {
+      if (constants.has(name)) throw new InvalidFileError({ path: file.path, problem: `holds '${name}' twice, once as the tensor '${tensor.name}'` })
+      const constant = ggufConstant(file, tensor, arrangement)
+      constants.set(name, dequantize ? asFloats(constant) : constant)
+    }
   }
   tell(first, constants, emit)
 

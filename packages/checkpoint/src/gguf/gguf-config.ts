@@ -26,6 +26,8 @@ export function architectureOf({ file }: GgufModel): Architecture {
   })
 }
 
+const asSafetensors = 'Take the model as safetensors'
+
 /** What the metadata says, checked. */
 export class Metadata {
   readonly #architecture: string
@@ -47,7 +49,7 @@ export class Metadata {
   readonly number = (key: string): number | undefined => {
     const value = this.own(key)
     if (value === undefined || (typeof value === 'number' && Number.isFinite(value))) return value
-    throw this.#fault(key, typeof value === 'object' ? 'is a list, one for each layer, which is not read' : `is ${String(value).slice(0, 100)}`)
+    throw typeof value === 'object' ? this.#fault(key, 'is a list, one for each layer, which is not read', asSafetensors) : this.#fault(key, `is ${String(value).slice(0, 100)}`)
   }
 
   /** @throws InvalidFileError where it is not there, or no whole number above 0. */
@@ -63,8 +65,8 @@ export class Metadata {
     return typeof id === 'number' && Number.isInteger(id) && id >= 0 && id < 2 ** 32 - 1 ? id : undefined // the last one stands for none
   }
 
-  #fault(key: string, problem: string): InvalidFileError {
-    return new InvalidFileError({ path: this.file.path, problem: `cannot be read: its '${this.#architecture}.${key}' ${problem}`, remedy: "Convert the model again with llama.cpp's convert_hf_to_gguf.py" })
+  #fault(key: string, problem: string, remedy = "Convert the model again with llama.cpp's convert_hf_to_gguf.py"): InvalidFileError {
+    return new InvalidFileError({ path: this.file.path, problem: `cannot be read: its '${this.#architecture}.${key}' ${problem}`, remedy })
   }
 }
 
@@ -77,7 +79,8 @@ export async function configOf(model: GgufModel): Promise<ModelConfig> {
   const metadata = new Metadata(model.file)
   const { number } = metadata
   const [hidden, heads] = [metadata.size('embedding_length'), metadata.size('attention.head_count')]
-  const headSize = number('attention.key_length') ?? (keys.rotary ? number('rope.dimension_count') : undefined) ?? hidden / heads
+  const headSize = number('attention.key_length') ?? hidden / heads
+  const turned = (keys.rotary ? number('rope.dimension_count') : undefined) ?? headSize // numbers of a head
   const base = number('rope.freq_base') ?? 10_000
   const shapeOf = (name: string) => model.tensors.get(name)?.tensor.shape
   const vocabulary = shapeOf('token_embd.weight')?.[0]
@@ -99,6 +102,7 @@ export async function configOf(model: GgufModel): Promise<ModelConfig> {
     [keys.positions]: metadata.size('context_length'),
     [keys.epsilon]: short(number('attention.layer_norm_rms_epsilon') ?? number('attention.layer_norm_epsilon') ?? 1e-5),
     ...(keys.rotary && { rope_theta: short(base), rope_scaling: (await turnedFactors(model, base)) ?? ropeScaling(metadata.own('rope.scaling.type'), number) ?? null }),
+    ...(turned !== headSize && { partial_rotary_factor: turned / headSize }),
     sliding_window: windowed ? window : null,
     ...(windowed && modelType !== 'llama' && { use_sliding_window: true }),
     ...biases(modelType, shapeOf),
@@ -138,13 +142,14 @@ function experts({ number }: Metadata, shapeOf: ShapeOf): Record<string, number>
 
 /**
  * The scaling that a table of factors stands for, which Llama 3.1's converter writes.
- * @throws InvalidFileError for factors that Llama 3's scaling does not give.
+ * @throws InvalidFileError for factors that Llama 3's scaling does not give, and for the tables of longrope.
  */
 async function turnedFactors({ file, tensors }: GgufModel, base: number): Promise<Record<string, unknown> | undefined> {
+  if (tensors.has('rope_factors_long.weight')) throw new InvalidFileError({ path: file.path, problem: 'turns positions by tables for short and long texts (longrope), which are not read', remedy: 'Take another model' })
   const held = tensors.get('rope_freqs.weight')
   if (held === undefined) return undefined
   const { tensor } = held
-  const fail = (problem: string) => new InvalidFileError({ path: file.path, problem: `turns positions by a table that ${problem}`, remedy: 'Take the model as safetensors' })
+  const fail = (problem: string) => new InvalidFileError({ path: file.path, problem: `turns positions by a table that ${problem}`, remedy: asSafetensors })
   if (tensor.type.dtype !== 'float32' || tensor.shape.length !== 1 || tensor.byteLength > 2 ** 16) throw fail(`is ${tensor.type.name} of shape [${tensor.shape.join(', ')}]; float32 [head size / 2] is read`)
   const factors = viewAs('float32', await held.file.read(tensor.offset, tensor.byteLength))
   if (factors.every((factor) => factor === 1)) return undefined

@@ -71,6 +71,14 @@ describe('numbers in blocks', () => {
     }
   })
 
+  it('stay in the blocks of the file where columns become rows', async () => {
+    const tensor = file.tensors.get('Q6_K')!
+    const { blocks } = ggufConstant(file, tensor, { shape: [512, 6], transposed: true })
+    expect(blocks).toMatchObject({ transposed: true, codes: { shape: [6, 32, 16] }, scales: { shape: [6, 32] } })
+    expect(bits(await dequantised(blocks!))).toEqual(bits(await referenceOf('Q6_K')))
+    expect(constantOf('Q6_K').blocks?.transposed).toBeUndefined()
+  })
+
   it('keep their rows together where rows move', async () => {
     const rowTo = (row: number) => 5 - row
     for (const name of ['Q4_0', 'Q6_K', 'Q4_K', 'F16', 'F32']) {
@@ -90,7 +98,7 @@ describe('what is computed', () => {
   it('says what from, no two the same: tensor, rows, order and what is made of them', () => {
     const every = blockTypes.flatMap(({ name }) => [constantOf(name), constantOf(name, (row) => 5 - row), ggufConstant(file, file.tensors.get(name)!, { shape: [2, 512], first: 3 }), ggufConstant(file, file.tensors.get(name)!, { shape: [512, 6], transposed: true })])
     const origins = every.flatMap(({ origin, blocks }) => [origin, ...(blocks ? [blocks.codes.origin, blocks.scales.origin] : [])])
-    expect(origins).toHaveLength(blockTypes.length * (4 + 3 * 2))
+    expect(origins).toHaveLength(blockTypes.length * (4 + 4 * 2))
     expect(new Set(origins.map((origin) => origin?.how)).size).toBe(origins.length)
     for (const origin of origins) expect(origin?.files).toEqual([file.path])
     expect(constantOf('F32').origin).toBeUndefined() // it lies in the file
@@ -118,7 +126,7 @@ describe('numbers stored one by one', () => {
     const tensor = file.tensors.get(name)!
     const [rows, columns] = tensor.shape as [number, number]
     const constant = ggufConstant(file, tensor, { shape: [columns, rows], transposed: true })
-    expect(constant).toMatchObject({ dtype: 'float32', gguf: { as: 'float' } })
+    expect(constant).toMatchObject({ dtype: 'float32', gguf: { as: name === 'Q8_0' ? 'exact' : 'float' } })
     const stored = expected.tensors.get(name)!
     const bytes = await stored.bytes()
     const plain = name === 'F64' ? Float32Array.from(viewAs('float64', bytes)) : name === 'F16' ? Float32Array.from({ length: rows * columns }, (_, index) => halfAt(bytes, 2 * index)) : viewAs('float32', bytes)

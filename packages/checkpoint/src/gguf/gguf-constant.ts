@@ -21,7 +21,7 @@ export interface GgufConstant extends Constant {
 
 /**
  * A tensor, or some rows of it, as a constant. Its bytes are the file's own numbers: plain ones as they are stored, blocks as
- * float32. A matrix stored in blocks has `blocks`, too. Nothing is read before it is asked for.
+ * float32. A matrix stored in blocks has `blocks`, too, whose rows are those of the file. Nothing is read before it is asked for.
  */
 export function ggufConstant(file: GgufFile, tensor: GgufTensor, arrangement: Arrangement): GgufConstant {
   const { name: type, dtype, blocks } = tensor.type
@@ -38,8 +38,8 @@ export function ggufConstant(file: GgufFile, tensor: GgufTensor, arrangement: Ar
     return { dtype, shape, byteLength: length, file: { path: file.path, offset }, bytes: () => file.read(offset, length), gguf }
   }
   const constant = lazyConstant('float32', shape, () => (transposed ? turned(tensor.type, rows) : widened(tensor.type, rows)), originOf(transposed ? 'columns' : 'numbers'))
-  if (blocks === undefined || transposed || shape.length !== 2) return { ...constant, gguf: { type, as: 'float', bytes } }
-  return { ...constant, blocks: blockQuantization(blocks, rows, originOf), gguf: { type, as: blocks.zero === undefined ? 'requantised' : 'exact', bytes } }
+  if (blocks === undefined || shape.length !== 2) return { ...constant, gguf: { type, as: 'float', bytes } }
+  return { ...constant, blocks: { ...blockQuantization(blocks, rows, originOf), ...(transposed && { transposed }) }, gguf: { type, as: blocks.zero === undefined ? 'requantised' : 'exact', bytes } }
 }
 
 async function moved(rows: TensorRows): Promise<Uint8Array> {

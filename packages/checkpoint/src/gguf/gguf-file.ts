@@ -1,9 +1,6 @@
-import { open, type FileHandle } from 'node:fs/promises'
-import { resolve } from 'node:path'
-import { InvalidFileError, MissingFileError, throwIfAborted } from '@tenon/core'
-import { isAbsent } from '../is-absent.js'
+import { InvalidFileError, throwIfAborted } from '@tenon/core'
 import { isLfsPointer, lfsPointer } from '../lfs-pointer.js'
-import { sharedFile } from '../shared-file.js'
+import { openWithHeader } from '../shared-file.js'
 import { HeaderGoesOn, itemsOf, limits, parseGgufHeader, type GgufArray, type GgufHeader, type GgufItems } from './gguf-header.js'
 
 /** An opened `.gguf` file, its tensors and arrays unread. Disposing closes it. */
@@ -24,46 +21,24 @@ const firstRead = 2 ** 20
  * @throws MissingFileError, InvalidFileError, AbortedError
  */
 export async function openGgufFile(path: string, signal?: AbortSignal): Promise<GgufFile> {
-  const absolute = resolve(path)
-  throwIfAborted(signal)
-  const handle = await open(absolute, 'r').catch((cause: unknown) => {
-    throw isAbsent(cause) ? new MissingFileError({ path: absolute, cause }) : cause
+  const { header, file, ...opened } = await openWithHeader(path, signal, async ({ path, size, read }) => {
+    for (let wanted = firstRead; ; wanted *= 4) {
+      throwIfAborted(signal)
+      const bytes = await read(0, Math.min(wanted, size, limits.header))
+      if (isLfsPointer(bytes)) throw lfsPointer(path)
+      try {
+        return parseGgufHeader(path, bytes, size)
+      } catch (error) {
+        if (!(error instanceof HeaderGoesOn)) throw error
+        if (bytes.byteLength >= limits.header) throw new InvalidFileError({ path, problem: `has a header of more than ${limits.header} bytes` })
+      }
+    }
   })
-  try {
-    const stats = await handle.stat()
-    if (!stats.isFile()) throw new InvalidFileError({ path: absolute, problem: 'is no regular file' })
-    const header = await readHeader(absolute, handle, stats.size, signal)
-    const file = sharedFile(absolute, stats)
-    return {
-      ...header,
-      path: absolute,
-      read: (offset, length) => file.read(offset, length),
-      items: async (array) => itemsOf(array, await file.read(array.offset, array.byteLength)),
-      [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
-    }
-  } finally {
-    await handle.close()
-  }
-}
-
-async function readHeader(path: string, handle: FileHandle, size: number, signal: AbortSignal | undefined): Promise<GgufHeader> {
-  let bytes = new Uint8Array(0)
-  for (let wanted = firstRead; ; wanted *= 4) {
-    throwIfAborted(signal)
-    const longer = new Uint8Array(Math.min(wanted, size, limits.header))
-    longer.set(bytes)
-    for (let done = bytes.byteLength; done < longer.byteLength;) {
-      const { bytesRead } = await handle.read(longer, done, longer.byteLength - done, done)
-      if (bytesRead === 0) throw new InvalidFileError({ path, problem: `ends at byte ${done}, expected ${size}` })
-      done += bytesRead
-    }
-    bytes = longer
-    if (isLfsPointer(bytes)) throw lfsPointer(path)
-    try {
-      return parseGgufHeader(path, bytes, size)
-    } catch (error) {
-      if (!(error instanceof HeaderGoesOn)) throw error
-      if (bytes.byteLength >= limits.header) throw new InvalidFileError({ path, problem: `has a header of more than ${limits.header} bytes` })
-    }
+  return {
+    ...header,
+    ...opened,
+    read: (offset, length) => file.read(offset, length),
+    items: async (array) => itemsOf(array, await file.read(array.offset, array.byteLength)),
+    [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
   }
 }

@@ -153,6 +153,7 @@ export class GgufTokenizer {
   async #sentencePieces({ tokens, kinds: of }: Vocabulary): Promise<Component> {
     const scores = (await this.#numbers('tokenizer.ggml.scores')) ?? []
     if (scores.length !== tokens.length) throw this.#fault(`with ${tokens.length} tokens and ${scores.length} scores`)
+    if (tokens.reduce((sum, { length }) => sum + length ** 2, 0) > mostCharacters) throw this.#fault(`with tokens of up to ${tokens.reduce((most, { length }) => Math.max(most, length), 0)} characters, of which too many would have to be looked at`)
     const prefixed = this.#metadata.get('tokenizer.ggml.add_space_prefix') !== false
     const unknown = tokens[this.#metadata.token('unknown') ?? Math.max(0, of.indexOf(kinds.unknown))]
     return {
@@ -186,6 +187,9 @@ export class GgufTokenizer {
     }
   }
 }
+
+/** Of all halves of all tokens: a few seconds. Gemma's vocabulary, the largest of its kind, has some 20 million. */
+const mostCharacters = 2 ** 30
 
 const common = { version: '1.0', truncation: null, padding: null }
 const pairs = { type: 'BPE', dropout: null, unk_token: null, continuing_subword_prefix: null, end_of_word_suffix: null, fuse_unk: false, byte_fallback: false }

@@ -68,7 +68,7 @@ export function hubIn({ environment, pause }: Surroundings, options: HubOptions)
     name: 'hub',
     async open(reference, { emit, signal = new AbortController().signal }) {
       const repository = parseRepository(reference, revision)
-      if (repository === undefined) return { notFound: `'${reference}' names no model of the hub, which would be owner/name or owner/name@revision` }
+      if (repository === undefined) return { notFound: `'${reference}' names no model of the hub, which would be owner/name, owner/name@revision or owner/name:Q4_K_M` }
       const variant = repository.variant === undefined ? options.variant : variantNamed('hub', repository.variant)
       const settings = await hubSettings(options, environment)
       const cache = hubCache(settings.cache, repository.id, settings.links)

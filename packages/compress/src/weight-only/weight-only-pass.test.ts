@@ -77,6 +77,15 @@ describe('a linear layer', () => {
     const made = graphOf(['rows', 128], (x) => MatMulNBits(x, x.builder.constant(blocks.codes, 'codes'), x.builder.constant(blocks.scales, 'scales'), undefined, undefined, undefined, { K: 128, N: 96, bits: 4, block_size: 64, accuracy_level: 4 }))
     expect(quantizeWeights({ bits: 8 }).apply(made)).toBe(made)
   })
+
+  it('that lies in blocks of its columns is taken as it is where columns are what is summed, and left alone elsewhere', () => {
+    const blocks = { ...quantizeBlocks(weight([128, 128]), 0, { bits: 4, blockSize: 64 }), transposed: true }
+    const known: Constant = { ...weight([128, 128]), blocks }
+    const product = (transB: number) => graphOf(['rows', 128], (x) => Gemm(x, x.builder.constant(known, 'w'), undefined, { transB }))
+    expect(Array.from(quantizeWeights({ bits: 8 }).apply(product(0)).constants.values())).toEqual([blocks.codes, blocks.scales])
+    const other = product(1)
+    expect(quantizeWeights({ bits: 8 }).apply(other)).toBe(other)
+  })
 })
 
 describe('the head', () => {

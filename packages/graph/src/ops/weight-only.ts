@@ -59,7 +59,10 @@ export const MatMulNBits = defineOp('com.microsoft::MatMulNBits', {
     if (![2, 4, 8].includes(bits)) throw new ShapeMismatchError({ op, expected: '2, 4 or 8 bits', actual: `${bits}` })
     if (b.dtype !== 'uint8') throw new TypeMismatchError({ op, expected: 'packed weights of uint8', actual: b.dtype })
     sameType(op, a, scales, bias)
-    if (b.shape.length === 3) [N!, Math.ceil(K! / block_size!), (block_size! * bits) / 8].forEach((size, axis) => sameSize(op, `weights with size on axis ${axis} of`, size, b.shape[axis]!))
+    const blocks = Math.ceil(K! / block_size!)
+    sameSize(op, 'as many scales as blocks,', N! * blocks, scales.shape.reduce(product, 1))
+    if (bias !== undefined) sameSize(op, 'a bias of', N!, bias.shape[0]!)
+    if (b.shape.length === 3) [N!, blocks, (block_size! * bits) / 8].forEach((size, axis) => sameSize(op, `weights with size on axis ${axis} of`, size, b.shape[axis]!))
     return { dtype: a.dtype, shape: a.shape.toSpliced(-1, 1, N!) }
   },
   decompose: ([a, b, scales, zeros, groups, bias], { K, N, bits, block_size: block }) => {

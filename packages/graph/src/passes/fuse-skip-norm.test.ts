@@ -44,4 +44,22 @@ describe('fusing skip connections with norms', () => {
     const graph = graphOf(['a', 'b', 'c', HIDDEN], (x, norm) => [norm(Add(x, x))])
     expect(fuseSkipNorm().apply(graph)).toBe(graph)
   })
+
+  it('leaves norms whose scale is computed, which may come after the sum', () => {
+    const builder = new GraphBuilder('test')
+    const x = builder.input('x', 'float32', ['rows', HIDDEN])
+    const sum = Add(x, Relu(x))
+    const scale = Relu(builder.input('scale', 'float32', [HIDDEN]))
+    builder.output('y', SimplifiedLayerNormalization(sum, scale))
+    const graph = builder.build()
+    expect(verify(fuseSkipNorm().apply(graph))).toBe(graph)
+  })
+
+  it('leaves norms whose scale is of another type than the sum', () => {
+    const builder = new GraphBuilder('test')
+    const x = builder.input('x', 'float16', ['rows', HIDDEN])
+    builder.output('y', SimplifiedLayerNormalization(Add(x, x), builder.constant(constantOf(noise([HIDDEN])))))
+    const graph = builder.build()
+    expect(verify(fuseSkipNorm().apply(graph))).toBe(graph)
+  })
 })

@@ -12,13 +12,13 @@ function fused(graph: Graph): Graph {
   const sums = new Map(graph.nodes.flatMap((node) => (node.op === 'Add' ? [[node.outputs[0]!, node] as const] : [])))
   const norms = new Map<Node, Norm>() // of a sum, the first to norm it
   const types = inferTypes(graph)
-  const shape = (name: string) => types.get(name)!.shape
+  const [shape, dtype] = [(name: string) => types.get(name)!.shape, (name: string) => types.get(name)!.dtype]
   for (const node of graph.nodes) {
     const sum = sums.get(node.inputs[0]!)
-    if (sum === undefined || norms.has(sum) || !isRowNorm(node, shape)) continue
+    if (sum === undefined || norms.has(sum) || !isRowNorm(node, shape) || !graph.constants.has(node.inputs[1]!)) continue // a scale that is computed may come after the sum
     const [left, right] = sum.inputs.map((name) => shape(name).join())
-    // The kernel adds tensors of [batch, sequence, hidden] or [rows, hidden], and broadcasts neither.
-    if (left === right && [2, 3].includes(shape(sum.inputs[0]!).length)) norms.set(sum, node)
+    // The kernel adds tensors of [batch, sequence, hidden] or [rows, hidden], broadcasts neither, and has one type for all.
+    if (left === right && [2, 3].includes(shape(sum.inputs[0]!).length) && dtype(sum.inputs[0]!) === dtype(node.inputs[1]!)) norms.set(sum, node)
   }
   if (norms.size === 0) return graph
   const fusedAway = new Set<Node>(norms.values())

@@ -15,6 +15,10 @@ interface Weight {
   readonly bias?: boolean
 }
 
+const codesOf = (N: number) => inlineConstant('uint8', [N, K / BLOCK, BLOCK / 2], Uint8Array.from({ length: (N * K) / 2 }, (_, index) => (index * 37 + N * 11) % 256))
+
+const multiplied = (x: Value, [N, codes, scales]: readonly [N: number, codes: Value, scales: Value]): Value => MatMulNBits(x, codes, scales, undefined, undefined, undefined, { N, K, bits: 4, block_size: BLOCK })
+
 function product(x: Value, N: number, { bits = 4, zeros = false, bias = false }: Weight = {}): Value {
   const { builder } = x
   const codes = (shape: readonly number[]) => builder.constant(inlineConstant('uint8', shape, Uint8Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, index) => (index * 37 + N * 11) % 256)))
@@ -103,5 +107,28 @@ describe('merging products', () => {
     expect(count(merged)).toBe(1)
     const feeds = { x: noise([2, K]) }
     expect(await run(await fetched(merged), feeds)).toEqual(await run(graph, feeds))
+  })
+
+  it('tells apart products of several inputs with the same weights', async () => {
+    const graph = graphOf((x) => {
+      const [first, second, third] = [4, 6, 8].map((N) => [N, x.builder.constant(codesOf(N)), x.builder.constant(constantOf(noise([N, K / BLOCK], N)))] as const)
+      const times = (y: Value, ...weights: (typeof first)[]) => weights.map((weight) => multiplied(y, weight!))
+      return [...times(x, first, second), ...times(Relu(x), first, second), ...times(Mul(x, x), first, third)]
+    })
+    const merged = verify(mergeProducts().apply(graph))
+    expect(count(merged)).toBe(3)
+    const feeds = { x: noise([2, K]) }
+    expect(await run(await fetched(merged), feeds)).toEqual(await run(graph, feeds))
+  })
+
+  it('leaves apart what is laid out otherwise, or has zero points of another type', () => {
+    const flat = (N: number) => constantOf(noise([N * (K / BLOCK)], N))
+    const graph = graphOf((x) => {
+      const codes = [4, 6].map((N) => [N, x.builder.constant(codesOf(N))] as const)
+      return codes.map(([N, each], index) => multiplied(x, [N, each, x.builder.constant(index === 0 ? flat(N) : constantOf(noise([N, K / BLOCK], N)))]))
+    })
+    expect(mergeProducts().apply(graph)).toBe(graph)
+    const pointed = graphOf((x) => [product(x, 4, { zeros: true }), MatMulNBits(x, x.builder.constant(codesOf(6)), x.builder.constant(constantOf(noise([6, K / BLOCK]))), x.builder.constant(constantOf(noise([6, K / BLOCK], 2))), undefined, undefined, { N: 6, K, bits: 4, block_size: BLOCK })])
+    expect(mergeProducts().apply(pointed)).toBe(pointed)
   })
 })

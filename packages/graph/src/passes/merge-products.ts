@@ -18,7 +18,8 @@ function merged(graph: Graph): Graph {
   for (const node of graph.nodes) {
     if (!isMergeable(node, graph)) continue
     const { K, bits = 4, block_size, accuracy_level = 0 } = node.attributes
-    const key = [node.inputs[0], K, bits, block_size, accuracy_level, (node.inputs[ZERO_POINTS] ?? '') !== ''].join()
+    const layouts = [CODES, SCALES, ZERO_POINTS].map((place) => layoutOf(graph.constants.get(node.inputs[place] ?? '')))
+    const key = [node.inputs[0], K, bits, block_size, accuracy_level, ...layouts].join()
     groups.set(key, [...(groups.get(key) ?? []), node])
   }
   const several = Array.from(groups.values()).filter((group) => group.length > 1)
@@ -38,6 +39,9 @@ function merged(graph: Graph): Graph {
   return Object.freeze({ ...graph, nodes: Object.freeze(nodes), constants })
 }
 
+/** Of a row. */
+const layoutOf = (constant: Constant | undefined): string => (constant === undefined ? '' : `${constant.dtype}[${constant.shape.slice(1).join()}]`)
+
 function isMergeable(node: Node, { constants }: Graph): node is Product {
   if (node.op !== 'com.microsoft::MatMulNBits' || (node.inputs[GROUPS] ?? '') !== '') return false
   if (constants.get(node.inputs[SCALES]!)?.dtype !== 'float32') return false
@@ -47,7 +51,9 @@ function isMergeable(node: Node, { constants }: Graph): node is Product {
 function merge(group: readonly Product[], graph: Graph, constants: Map<string, Constant>): readonly Node[] {
   const [first] = group as [Product]
   const sizes = group.map(({ attributes }) => attributes.N)
-  const name = (what: string) => `${first.inputs[CODES]!} and ${group.length - 1} more: ${what}`
+  let stem = `${first.inputs[CODES]!} and ${group.length - 1} more`
+  while (constants.has(`${stem}: sizes`)) stem += ', again' // the same weights, of another input
+  const name = (what: string) => `${stem}: ${what}`
   const add = (what: string, constant: Constant): string => {
     constants.set(name(what), constant)
     return name(what)
