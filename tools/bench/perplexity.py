@@ -1,5 +1,6 @@
 """The perplexity that PyTorch finds for the tokens that bench/perplexity/run-perplexity.mjs wrote with --ids, on the dequantised weights of the same GGUF file.
 
+    pip install torch transformers gguf accelerate
     python tools/bench/perplexity.py model.gguf ids.json
 """
 

@@ -1,11 +1,14 @@
-import { InvalidArgumentError, Option, type Command } from 'commander'
-import { weightFormats, type Weights } from './open-decoder.js'
+import { Option, type Command } from 'commander'
+import { activationFormats, weightFormats, type Activations, type Weights } from './open-decoder.js'
+import { collect, integer, number, wholeNumber } from './option-parsers.js'
 import type { RunsOn } from './runtime.js'
 
 /** What every command takes whose model writes. */
 export interface DecoderOptions extends RunsOn {
   readonly model?: string
   readonly weights?: Weights
+  readonly activations?: Activations
+  readonly draft?: string
   readonly maxTokens?: number
   readonly temperature?: number
   readonly topK?: number
@@ -18,11 +21,17 @@ export interface DecoderOptions extends RunsOn {
   readonly stats?: boolean
 }
 
+/** What every command takes that runs a model. */
+export const backendOption = () => new Option('--backend <name>', 'what to compute with: onnx, tfjs, or auto for the quickest (default: onnx)')
+export const deviceOption = () => new Option('--device <device>', "a device of the backend's, as `tenon doctor` lists them (default: its first that is available)")
+export const deploymentOption = () => new Option('--deployment <file>', 'a JSON file that says for each task what to compute with')
+
 /** Adds the options to a command. */
 export function addDecoderOptions(command: Command): Command {
   return command
     .addOption(new Option('-m, --model <model>', 'a model that writes: a folder, a .gguf file, an installed model package, or a name on the hub'))
     .addOption(new Option('--weights <format>', 'make the weights smaller while loading, and keep them for the next time (default: as they are stored)').choices(weightFormats))
+    .addOption(new Option('--activations <format>', 'what is multiplied by weights in few bits: int16 is as exact as floats, and reads prompts half as fast (default: int8)').choices(activationFormats))
     .option('-n, --max-tokens <n>', 'most tokens to write', wholeNumber)
     .option('-t, --temperature <t>', 'how freely to choose among likely tokens; 0 takes the likeliest (default: 0)', number(0))
     .option('--top-k <n>', 'choose among the n likeliest tokens', wholeNumber)
@@ -30,10 +39,17 @@ export function addDecoderOptions(command: Command): Command {
     .option('--min-p <p>', 'choose among tokens that have this share of the probability of the likeliest', number(0, 1))
     .option('--repetition-penalty <x>', 'make tokens that were there before less likely; 1 changes nothing', number(0))
     .option('--seed <n>', 'the same numbers drawn, and so the same text, each time', integer)
-    .option('--stop <text>', 'end before this text; repeat it for several', (text: string, before: readonly string[] = []) => [...before, text])
+    .option('--stop <text>', 'end before this text; repeat it for several', collect)
     .option('--prompt-lookup', 'guess ahead by what stands in the prompt: no other text for it, and sooner where it repeats')
+    .addOption(new Option('--draft <model>', 'a smaller model of the same vocabulary that guesses ahead: each guess is checked, and the text comes sooner where most are right').conflicts('promptLookup'))
     .option('--stats', 'say on stderr how long it took')
+    .addOption(backendOption())
+    .addOption(deviceOption())
+    .addOption(deploymentOption())
 }
+
+/** The options that say which model is opened, and how. */
+export const openingOptions = ({ model, weights, activations, draft, backend, device, deployment }: DecoderOptions) => ({ model, weights, activations, draft, backend, device, deployment })
 
 /** The options as generations take them. */
 export function generationOptions({ maxTokens, temperature, topK, topP, minP, repetitionPenalty, seed, stop, promptLookup }: DecoderOptions) {
@@ -48,22 +64,4 @@ export function generationOptions({ maxTokens, temperature, topK, topP, minP, re
     ...(stop !== undefined && { stop }),
     ...(promptLookup && { speculation: 'prompt-lookup' as const }),
   }
-}
-
-export function wholeNumber(text: string): number {
-  const value = Number(text)
-  if (Number.isInteger(value) && value > 0) return value
-  throw new InvalidArgumentError('Give a whole number from 1 on.')
-}
-
-function integer(text: string): number {
-  const value = Number(text)
-  if (Number.isSafeInteger(value) && value >= 0 && text.trim() !== '') return value
-  throw new InvalidArgumentError('Give a whole number from 0 on.')
-}
-
-const number = (least: number, most = Infinity) => (text: string): number => {
-  const value = Number(text)
-  if (text.trim() !== '' && Number.isFinite(value) && value >= least && value <= most) return value
-  throw new InvalidArgumentError(most === Infinity ? `Give a number from ${least} on.` : `Give a number from ${least} to ${most}.`)
 }

@@ -9,12 +9,20 @@ import { deploymentOf, modelOf, type RunsOn } from './runtime.js'
 const formats = { int4: { name: 'weight-only', bits: 4 }, int8: { name: 'weight-only', bits: 8 }, fp16: { name: 'weight-only', bits: 16 }, fp32: undefined } as const
 export type Weights = keyof typeof formats
 export const weightFormats = Object.keys(formats) as readonly Weights[]
+export const activationFormats = ['int8', 'int16'] as const
+export type Activations = (typeof activationFormats)[number]
+/** Weights as they are stored: in few bits, as in a GGUF, or floats. */
+const AS_STORED = { name: 'weight-only', smallest: Infinity, prefill: 'same' } as const
 
 export interface OpenDecoderOptions extends RunsOn {
   /** Default: the deployment's. */
   readonly model?: string | undefined
   /** Default: as they are stored, or the deployment's. */
   readonly weights?: Weights | undefined
+  /** What is multiplied by weights in few bits. Default: int8, or the deployment's. */
+  readonly activations?: Activations | undefined
+  /** A smaller model that guesses ahead, its weights as the model's. Default: none. */
+  readonly draft?: string | undefined
   readonly signal: AbortSignal
   /** Hears what the libraries tell. */
   readonly progress: Progress
@@ -32,7 +40,7 @@ export interface OpenedDecoder extends AsyncDisposable {
 export type OpenDecoder = (options: OpenDecoderOptions & { readonly task: 'code-generation' | 'text-generation' }) => Promise<OpenedDecoder>
 
 /** Joins the installed packages. They are imported here and not before: `--help` needs none of them. */
-export const openDecoder: OpenDecoder = async ({ model: named, weights, task, signal, progress, ...on }) => {
+export const openDecoder: OpenDecoder = async ({ model: named, weights, activations, draft, task, signal, progress, ...on }) => {
   progress.stage('opening the model')
   const [{ createRuntime }, models, backends, { decoders }, { weightOnly }, { codeGeneration }, { textGeneration }, deployment] = await Promise.all([
     import('@tenon/core'),
@@ -51,8 +59,8 @@ export const openDecoder: OpenDecoder = async ({ model: named, weights, task, si
   const runtime = createRuntime({ plugins: [...models, ...decoders(), weightOnly(), ...backends, codeGeneration(), textGeneration()], deployment })
   runtime.on('progress', progress.update)
   runtime.on('notice', ({ message }) => progress.note(message))
-  const format = weights === undefined ? undefined : formats[weights]
-  const request = { ...(deployed === undefined && { model }), ...(format !== undefined && { compress: format }), signal }
+  const format = weights === undefined && activations !== undefined ? AS_STORED : weights && formats[weights]
+  const request = { ...(deployed === undefined && { model }), ...(format !== undefined && { compress: { ...format, ...(activations !== undefined && { activations }) } }), ...(draft !== undefined && { draft }), signal }
   return {
     model,
     completer: () => runtime.task('code-generation', request),

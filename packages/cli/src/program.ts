@@ -9,9 +9,11 @@ import type { InspectCommandOptions } from './commands/inspect.js'
 import { keptFormats, type PrepareOptions } from './commands/prepare.js'
 import type { StartOptions } from './commands/start.js'
 import type { Context } from './context.js'
-import { addDecoderOptions, wholeNumber } from './decoder-options.js'
+import { addDecoderOptions, backendOption, deploymentOption, deviceOption } from './decoder-options.js'
 import { UsageError } from './errors/usage-error.js'
 import { compressions } from './open-checkpoint.js'
+import { collect, number, wholeNumber } from './option-parsers.js'
+import { activationFormats } from './open-decoder.js'
 import { packageVersion } from './package-folder.js'
 
 /** The commands and their options. Each command's own code is imported when it is run. */
@@ -70,8 +72,8 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
     .addOption(deploymentOption())
     .option('-s, --store <folder>', 'keep what was read there; the next time only what changed is read')
     .option('-r, --reader <model>', 'a question-answering model that finds the exact words in the sentence')
-    .option('-k, --top-k <n>', 'how many passages to consider and show in --json (default: 5)', positiveInteger)
-    .option('-t, --threshold <score>', 'least score of an answer, 0 to 1 (default: 0.5)', share)
+    .option('-k, --top-k <n>', 'how many passages to consider and show in --json (default: 5)', wholeNumber)
+    .option('-t, --threshold <score>', 'least score of an answer, 0 to 1 (default: 0.5)', number(0, 1))
     .option('--json', 'print one JSON document')
     .option('--quiet', 'print the answer and nothing else')
     .addHelpText(
@@ -100,9 +102,6 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
     .option('--template <file>', "a chat template in Jinja, in place of the model's own")
     .option('--variable <name=value>', 'what the template reads: enable_thinking=false; repeat it for several', collect)
     .option('--drop-oldest', 'leave the oldest turns out where the conversation is longer than the context, rather than fail')
-    .addOption(backendOption())
-    .addOption(deviceOption())
-    .addOption(deploymentOption())
     .option('--json', 'print one JSON document')
     .option('--quiet', 'no progress and no notes')
     .addHelpText(
@@ -137,9 +136,6 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
     .option('--prefix-only', 'do not show the model what stands behind the place')
     .option('--no-truncate', 'fail where the file is too long, rather than cut it to what is around the place')
     .option('--no-healing', 'do not let the last token before the place become another')
-    .addOption(backendOption())
-    .addOption(deviceOption())
-    .addOption(deploymentOption())
     .option('--json', 'print one JSON document')
     .option('--quiet', 'no progress and no notes')
     .addHelpText(
@@ -221,6 +217,7 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
     .addOption(new Option('--weights <format>', 'the format of the weights').choices(keptFormats).default('int4'))
     .addOption(new Option('--block <n>', 'numbers that share a scale: 32 is more exact, 128 faster').argParser(blockSize))
     .option('--small', 'keep no second form of the weights for reading prompts: half the room, and prompts take twice as long')
+    .addOption(new Option('--activations <format>', 'what the weights will be multiplied by: for int16, as for --small, there is no second form (default: int8)').choices(activationFormats))
     .option('--head <head>', 'the head to prepare (default: what the config says)')
     .option('--json', 'print one JSON document')
     .option('--quiet', 'no progress and no notes')
@@ -289,29 +286,12 @@ function blockSize(text: string): 32 | 128 {
 }
 
 const modelOption = () => new Option('-m, --model <model>', 'a model folder, an installed model package, or a name on the hub (default: the one that comes with tenon)')
-const backendOption = () => new Option('--backend <name>', 'what to compute with: onnx, tfjs, or auto for the quickest (default: onnx)')
-const deviceOption = () => new Option('--device <device>', "a device of the backend's, as `tenon doctor` lists them (default: its first that is available)")
-const deploymentOption = () => new Option('--deployment <file>', 'a JSON file that says for each task what to compute with')
 
 /** Aligned, with what each is for behind it. */
 function examples({ out: { colors } }: Context, list: readonly (readonly [command: string, purpose: string])[]): string {
   const longest = Math.max(...list.filter(([, purpose]) => purpose !== '').map(([command]) => command.length))
   const lines = list.map(([command, purpose]) => (purpose === '' ? `  ${command}` : `  ${command.padEnd(longest)}  ${colors.dim(purpose)}`))
   return `\n${colors.bold('Examples:')}\n${lines.join('\n')}`
-}
-
-const collect = (text: string, before: readonly string[] = []) => [...before, text]
-
-function positiveInteger(text: string): number {
-  const value = Number(text)
-  if (Number.isInteger(value) && value > 0) return value
-  throw new InvalidArgumentError('Give a whole number from 1 on.')
-}
-
-function share(text: string): number {
-  const value = Number(text)
-  if (text.trim() !== '' && value >= 0 && value <= 1) return value
-  throw new InvalidArgumentError('Give a number from 0 to 1.')
 }
 
 const codeOf = (error: unknown) => (error as Partial<CommanderError>).code

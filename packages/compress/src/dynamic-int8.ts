@@ -1,6 +1,6 @@
 import { bytesOf, checkOptions, inlineConstant, InvalidOptionError, lazyConstant, type Compressor, type Constant, type Graph, type Node, type Pass } from '@tenon/core'
 import { integers, rewrite, scalar, type GraphBuilder, type Value } from '@tenon/graph'
-import { Abs, Add, Cast, Div, DynamicQuantizeLinear, Gather, MatMulIntegerToFloat, Max, Mul, ReduceMax, Unsqueeze } from '@tenon/graph/ops'
+import { Abs, Add, Cast, Div, DynamicQuantizeLinear, Gather, MatMulIntegerToFloat, Max, Mul, QuantizeLinear, ReduceMax, Unsqueeze } from '@tenon/graph/ops'
 import { weightLayout } from './weight-layout.js'
 import { quantizeChannels, SMALLEST_NORMAL, type ChannelLayout } from './quantize-channels.js'
 import { destinationOf, floorOf, isAverageOfEvenRows, normOf, smoothingScales, type Reader } from './smooth.js'
@@ -58,8 +58,12 @@ export function quantizeDynamically(options: DynamicInt8Options = {}): Pass {
   return quantizeWhere(options, () => true)
 }
 
-/** As `quantizeDynamically`, of the linear layers for which `wanted` holds. */
-export function quantizeWhere(options: DynamicInt8Options, wanted: (node: Node) => boolean): Pass {
+/**
+ * As `quantizeDynamically`, of the linear layers for which `wanted` holds.
+ * @param rowsApart Whether the bytes of a row are to be the same whatever rows stand beside it: a prompt that is read in parts is then
+ * what it is at once. They cover −1 to 1 of what the guard divided, and not the range that the rows have together.
+ */
+export function quantizeWhere(options: DynamicInt8Options, wanted: (node: Node) => boolean, { rowsApart = false }: { readonly rowsApart?: boolean } = {}): Pass {
   const settings = settingsOf(options)
   const worthwhile = (constant: Constant | undefined): constant is Constant =>
     constant?.dtype === 'float32' && constant.shape.length === 2 && constant.shape[0]! * constant.shape[1]! >= settings.smallest
@@ -69,7 +73,7 @@ export function quantizeWhere(options: DynamicInt8Options, wanted: (node: Node) 
     apply(graph) {
       const readers = readersOf(graph, worthwhile)
       const weights = weightQuantizer()
-      const activations = activationQuantizer(settings, graph, readers)
+      const activations = activationQuantizer({ ...settings, rowsApart }, graph, readers)
       return rewrite(graph, ({ node, inputs, builder }) => {
         const layout = weightLayout(node)
         if (layout !== undefined) {
@@ -118,7 +122,7 @@ interface QuantizedRows {
 }
 
 /** Quantises a value once for all the layers that read it. */
-function activationQuantizer({ outlierGuard, smoothing }: { outlierGuard: boolean; smoothing: boolean }, graph: Graph, readers: ReadonlyMap<string, readonly Reader[]>) {
+function activationQuantizer({ outlierGuard, smoothing, rowsApart }: { outlierGuard: boolean; smoothing: boolean; rowsApart: boolean }, graph: Graph, readers: ReadonlyMap<string, readonly Reader[]>) {
   const known = new Map<Value, QuantizedRows>()
   return (builder: GraphBuilder, x: Value, name: string): QuantizedRows => {
     const quantized = known.get(x) ?? quantize()
@@ -131,12 +135,19 @@ function activationQuantizer({ outlierGuard, smoothing }: { outlierGuard: boolea
       const columnScales = norm && (() => (scales ??= smoothingScales(norm, readers.get(name)!)))
       const columns = x.shape.at(-1) as number
       const even = columnScales === undefined ? x : Mul(x, builder.constant(lazyConstant('float32', [columns], async () => bytesOf((await columnScales()).map((scale) => 1 / scale))), `${name}_smoothing`))
-      const rowScales = outlierGuard && !isAverageOfEvenRows(graph, name) ? largestOfRows(builder, even) : undefined
+      const rowScales = rowsApart || (outlierGuard && !isAverageOfEvenRows(graph, name)) ? largestOfRows(builder, even) : undefined
       const rows = rowScales === undefined ? even : Div(even, rowScales)
-      const [values, scale, zero] = builder.emit(DynamicQuantizeLinear, [rows], {}, 3) as [Value, Value, Value]
+      const [values, scale, zero] = rowsApart ? overOne(rows) : (builder.emit(DynamicQuantizeLinear, [rows], {}, 3) as [Value, Value, Value])
       return { values, scale, zero, rowScales, columnScales, name }
     }
   }
+}
+
+/** Numbers from −1 to 1 as bytes, with the scale and the zero point. */
+function overOne(rows: Value): [Value, Value, Value] {
+  const scale = scalar(rows, 1 / 127)
+  const zero = rows.builder.constant(inlineConstant('uint8', [], Uint8Array.of(128)))
+  return [QuantizeLinear(rows, scale, zero), scale, zero]
 }
 
 /** The largest magnitude of each row, and never 0, which a row of zeros would be divided by: [rows, 1] */

@@ -24,7 +24,7 @@ export type { Condition, Filter, Metadata, MetadataValue, Range } from './filter
 export { matches } from './matches.js'
 export type { Candidate, Change, Collection, EmbedderIdentity, Query, Store } from './store.js'
 export type { NewDocument, NewPassage, StoredDocument, StoredPassage } from './stored-document.js'
-export type { OpenedModel, Runner, Task, TaskContext } from './task.js'
+export type { ModelChoices, OpenedModel, Runner, Task, TaskContext } from './task.js'
 export type { Embedder, EmbedOptions } from './tasks/embedding.js'
 export { isHostTensor, tensor, type HostTensor, type Tensor } from './tensor.js'
 export type { AddedToken, EncodeOptions, Encoding, TextOrPair, Tokenizer } from './tokenizer.js'

@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from 'vitest'
 import {
   AbortedError, BackendUnavailableError, createRuntime, DisposedError, DuplicatePluginError, InvalidInputError, InvalidPluginError, ModelNotFoundError,
   NoSuchBackendError, NoSuchCompressorError, NoSuchFamilyError, NoSuchHeadError, NoSuchTaskError, inlineConstant, lazyConstant,
-  type Backend, type Checkpoint, type Constant, type Executable, type Graph, type Plugin, type Probe, type Source, type TaskContext, type TenonEvent,
+  type Backend, type Checkpoint, type Constant, type Executable, type Graph, type ModelChoices, type Plugin, type Probe, type Source, type TaskContext, type TenonEvent,
 } from './index.js'
 import { fakes, graph } from './testing/fakes.js'
 
@@ -66,6 +66,55 @@ describe('a task', () => {
     await runner.dispose()
     expect(make.live.size).toBe(0)
     expect(make.log.filter((line) => line.startsWith('free'))).toEqual(['free files other', 'free onnx built {"devices":["cpu"]}', 'free files m'])
+  })
+})
+
+describe('a second model of a task', () => {
+  it('runs on what the task runs on unless told otherwise, and is freed with it', async () => {
+    const make = fakes()
+    const second = async (context: TaskContext, choices: ModelChoices) => {
+      const beside = context.with(choices)
+      const { graphs, checkpoint } = await beside.open('base')
+      await beside.compile(graphs['model']!)
+      return checkpoint.reference
+    }
+    const task = make.task('echo', async (context) => {
+      expect(await second(context, { model: 'small' })).toBe('small')
+      expect(await second(context, { model: new URL('file:///small'), backend: 'tfjs', compress: { name: 'int8', bits: 2 } })).toBe('file:///small')
+      expect(await second(context, {})).toBe('m')
+      await expect(second(context, { model: 'small', backend: 'cuda' })).rejects.toThrow(NoSuchBackendError)
+      await expect(second(context, { name: 'small' } as never)).rejects.toThrow("The option 'name' of a second model of the task 'echo' is unknown")
+    })
+    const runtime = createRuntime({ plugins: [make.source('files'), make.backend('onnx'), make.backend('tfjs'), make.model, make.compressor, task] })
+    const runner = await runtime.task('echo', { model: 'm', backend: { name: 'onnx', devices: ['gpu'] }, compress: { name: 'int8', bits: 4 } })
+    // Equal graphs over equal weights are one executable.
+    expect(make.log).toEqual(['files m', 'onnx built-4 {"devices":["gpu"]}', 'files small', 'files file:///small', 'tfjs built-2 {}'])
+    await runner.dispose()
+    expect(make.live.size).toBe(0)
+  })
+
+  it('is opened once for all that have it', async () => {
+    const make = fakes()
+    const task = make.task('echo', async (context) => void (await Promise.all([context.with({ model: 'small' }).open('base'), context.with({ model: 'small' }).open('base')])))
+    await using runtime = createRuntime({ plugins: [make.source('files'), make.backend('onnx'), make.model, task] })
+    const runners = [await runtime.task('echo', { model: 'm' }), await runtime.task('echo', { model: 'other' })]
+    expect(make.log.filter((line) => line.startsWith('files'))).toEqual(['files m', 'files small', 'files other'])
+    await runners[0]!.dispose()
+    expect(make.log).not.toContain('free files small')
+    await runners[1]!.dispose()
+    expect(make.log).toContain('free files small')
+  })
+
+  it('may be what a role of the deployment says', async () => {
+    const make = fakes()
+    const task = make.task('echo', async (context) => {
+      const beside = context.with({ role: 'second' })
+      await beside.compile((await beside.open('base')).graphs['model']!)
+      expect(() => context.with({ role: 'secnd' })).toThrow("Did you mean 'second'?")
+    })
+    await using runtime = createRuntime({ plugins: [make.source('files'), make.backend('onnx'), make.backend('tfjs'), make.model, task], deployment: { roles: { echo: { model: 'm', backend: 'onnx' }, second: { task: 'echo', model: 'small', backend: 'tfjs' } } } })
+    await runtime.task('echo', {})
+    expect(make.log).toEqual(['files m', 'onnx built {}', 'files small', 'tfjs built {}'])
   })
 })
 

@@ -107,45 +107,45 @@ export function createRuntime<const P extends Plugins, const R extends string = 
     const plugin = plugins.tasks.find((candidate) => candidate.name === name)
     if (plugin === undefined) throw new NoSuchTaskError({ name, available: plugins.tasks.map((candidate) => candidate.name) })
 
-    const told = roleOf(deployment, name, role)
-    const chosen: Choices = {
-      model: (model as string | undefined) ?? told?.model ?? asker.model,
-      backend: backend === undefined ? told?.backend ?? asker.backend : chooseBackend(plugins.backends, backend),
-      compress: compress === undefined ? told?.compress ?? asker.compress : chooseCompressor(plugins.compressors, compress),
-    }
-    const target = chosen.backend ?? anyBackend(plugins.backends)
-    if (chosen.backend !== undefined || target.candidates.length === 1) prepare(target)
-
+    const chosen = choose(plugins, { model, backend, compress }, roleOf(deployment, name, role), asker)
     const scope = new Scope()
     const work = new AbortController()
     const { signal } = work
     const follow = () => work.abort(asked?.reason)
     asked?.addEventListener('abort', follow)
-    let maxLength: number | undefined
-    const context: TaskContext = {
-      emit,
-      signal,
-      open: (head, roles) =>
-        timed(emit, 'open', async () => {
-          const lease = await checkpoint(chosen.model, signal)
-          const view = checkpointView(lease)
-          scope.defer(() => view[Symbol.asyncDispose]())
-          const opened = await buildOnce(plugins, lease.value, { head, ...(roles && { roles }) }, chosen.compress, { emit, signal })
-          maxLength = opened.maxLength
-          return { ...opened, checkpoint: view }
-        }),
-      compile: (graph) =>
-        timed(emit, 'compile', async () => {
-          const compiling = compiler.compile(target, graph, { emit, signal, maxLength }).then(executableView)
-          scope.defer(async () => (await compiling.catch(() => undefined))?.[Symbol.asyncDispose]())
-          return compiling
-        }),
-      task: async <R extends Runner>(other: string, overrides: Request = {}) => {
-        const inner = await task(other, { signal, ...overrides }, chosen)
-        scope.defer(() => inner.dispose())
-        return inner as Runner as R
-      },
-      defer: (free) => scope.defer(free),
+    const lend = (of: Choices): TaskContext => {
+      const target = of.backend ?? anyBackend(plugins.backends)
+      if (of.backend !== undefined || target.candidates.length === 1) prepare(target)
+      let maxLength: number | undefined
+      return {
+        emit,
+        signal,
+        open: (head, roles) =>
+          timed(emit, 'open', async () => {
+            const lease = await checkpoint(of.model, signal)
+            const view = checkpointView(lease)
+            scope.defer(() => view[Symbol.asyncDispose]())
+            const opened = await buildOnce(plugins, lease.value, { head, ...(roles && { roles }) }, of.compress, { emit, signal })
+            maxLength = opened.maxLength
+            return { ...opened, checkpoint: view }
+          }),
+        compile: (graph) =>
+          timed(emit, 'compile', async () => {
+            const compiling = compiler.compile(target, graph, { emit, signal, maxLength }).then(executableView)
+            scope.defer(async () => (await compiling.catch(() => undefined))?.[Symbol.asyncDispose]())
+            return compiling
+          }),
+        task: async <R extends Runner>(other: string, overrides: Request = {}) => {
+          const inner = await task(other, { signal, ...overrides }, of)
+          scope.defer(() => inner.dispose())
+          return inner as Runner as R
+        },
+        with: (choices) => {
+          checkOptions(`a second model of the task '${name}'`, choices, ['model', 'backend', 'compress', 'role'])
+          return lend(choose(plugins, choices, choices.role === undefined ? undefined : roleOf(deployment, name, choices.role), of))
+        },
+        defer: (free) => scope.defer(free),
+      }
     }
     const dispose = async () => {
       runners.delete(dispose)
@@ -154,7 +154,7 @@ export function createRuntime<const P extends Plugins, const R extends string = 
     }
     runners.add(dispose)
     try {
-      const runner: unknown = await plugin.create(context, taskOptions as never)
+      const runner: unknown = await plugin.create(lend(chosen), taskOptions as never)
       if (typeof runner !== 'function') throw new InvalidPluginError({ plugin: `The task '${name}'`, problem: `gave ${runner === null ? 'null' : typeof runner} where create() was called`, remedy: 'A task makes a function: see the task contract in @tenon/core' })
       if (disposed) throw new DisposedError({ what: 'runtime' })
       throwIfAborted(signal)
@@ -204,6 +204,15 @@ export function createRuntime<const P extends Plugins, const R extends string = 
     plugins,
     dispose,
     [Symbol.asyncDispose]: dispose,
+  }
+}
+
+/** What goes first is what was asked for, then what a role says, then what whoever asks has. */
+function choose(plugins: PluginTable, { model, backend, compress }: { readonly model?: unknown; readonly backend?: unknown; readonly compress?: unknown }, told: Role | undefined, asker: Choices): Choices {
+  return {
+    model: (model as string | undefined) ?? told?.model ?? asker.model,
+    backend: backend === undefined ? told?.backend ?? asker.backend : chooseBackend(plugins.backends, backend),
+    compress: compress === undefined ? told?.compress ?? asker.compress : chooseCompressor(plugins.compressors, compress),
   }
 }
 

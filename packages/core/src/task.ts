@@ -12,6 +12,17 @@ export interface OpenedModel {
   readonly maxLength: number | undefined
 }
 
+/** Which model, and what it runs on, where a task has a second one. What is left out is as the task's own. */
+export interface ModelChoices {
+  readonly model?: string | URL | undefined
+  /** As `runtime.task` takes it. */
+  readonly backend?: unknown
+  /** As `runtime.task` takes it. */
+  readonly compress?: unknown
+  /** A role of the deployment that is for this task. */
+  readonly role?: string | undefined
+}
+
 /** What the runtime lends a task. Whatever is got through it is freed with the task's runner. */
 export interface TaskContext {
   readonly emit: Emit
@@ -26,6 +37,12 @@ export interface TaskContext {
    * @throws NoSuchTaskError when its plugin was not passed.
    */
   task<R extends Runner = Runner>(name: string, options?: object): Promise<R>
+  /**
+   * The same for another model, whose graphs run beside the task's own: a draft model that guesses for it. What is got through it is freed
+   * with the task too.
+   * @throws InvalidOptionError, NoSuchBackendError, NoSuchCompressorError
+   */
+  with(choices: ModelChoices): TaskContext
   /** Registers what else is to be freed, last first. */
   defer(free: () => void | PromiseLike<void>): void
 }

@@ -76,7 +76,7 @@ async function kindOf(kind: string | undefined, surroundings: Surroundings, json
 function describe(error: unknown): { readonly code: string; readonly message: string; readonly remedy: string } {
   if (TenonError.isInstance(error)) {
     const { code, remedy } = error
-    return { code, message: error.message.replace(`. ${remedy}.`, ''), remedy }
+    return { code, message: error.message.slice(0, error.message.lastIndexOf(`. ${remedy}`)), remedy }
   }
   const { code, message } = error as NodeJS.ErrnoException
   if (code !== undefined) return { code, message: message.replace(`${code}: `, ''), remedy: 'Ask for the right to write there, or choose another folder' }

@@ -82,7 +82,7 @@ describe('the task, with a model of random weights', () => {
     const options = { ...untold, candidates: 3, temperature: 1, seed: 5 }
     const { candidates, text } = await streamed(complete, here, options)
     expect(candidates).toHaveLength(3)
-    expect(candidates.map(({ score }) => score)).toEqual(candidates.map(({ score }) => score).toSorted((one, other) => other - one))
+    expect(candidates.map(({ score }) => score)).toEqual(candidates.map(({ score }) => score!).toSorted((one, other) => other - one))
     expect(candidates[0]!.text).toBe(text)
     expect((await complete(here, options).result).candidates.map((candidate) => candidate.text)).toEqual(candidates.map((candidate) => candidate.text))
   })
@@ -103,6 +103,24 @@ describe('the task, with a model of random weights', () => {
     expect(steps).toBeLessThanOrEqual(4)
     for await (const _ of complete(here, untold)) break
     expect((await complete(here, untold).result).text).toBe(text)
+  })
+
+  it('writes the same with a draft that guesses ahead, one text or several', async () => {
+    const model = await tinyQwen()
+    const runtime = createRuntime({ plugins: [files(), onnx({ threads: 1 }), qwen2(), codeGeneration()] })
+    onTestFinished(() => runtime.dispose())
+    const [plain, drafted] = [await runtime.task('code-generation', { model }), await runtime.task('code-generation', { model, draft: await tinyQwen(qwenTokens, { rms_norm_eps: 1e-3 }) })]
+    let accepted = 0
+    for (const options of [{}, { scope: 'function' as const, maxNewTokens: 60 }, { temperature: 0.5, seed: 3, scope: 'function' as const }, { candidates: 3, seed: 1, maxNewTokens: 12 }]) {
+      const [one, other] = [await streamed(plain, here, options), await streamed(drafted, here, options)]
+      expect(other.candidates.map(({ text }) => text)).toEqual(one.candidates.map(({ text }) => text))
+      expect([one.stats.draftedTokens, other.finishReason]).toEqual([0, one.finishReason])
+      accepted += other.stats.acceptedTokens
+    }
+    expect(accepted).toBeGreaterThan(5)
+    expect((await streamed(drafted, here, { speculation: false })).stats.draftedTokens).toBe(0)
+    await expect(plain(here, { speculation: 'draft' }).result).rejects.toThrow(InvalidOptionError)
+    await expect(runtime.task('code-generation', { model, draft: await tinyQwen(['<|endoftext|>']) })).rejects.toThrow("The option 'draft' of the task 'code-generation' has a vocabulary of")
   })
 
   it('refuses to fill in with a model that cannot, goes on from the prefix on request, and works after it', async () => {

@@ -1,14 +1,16 @@
 import { checkOptions, type Task, type TaskContext } from '@tenon/core'
-import { openDecoder } from '@tenon/generation'
+import { openDecoder, type DraftChoice } from '@tenon/generation'
 import { createGenerator, type CodeGenerator } from './generator.js'
 
 export interface CodeGenerationOptions {
   /** Most tokens of prompt and completion together. Default, and at most: what the model's positions allow. */
   readonly contextLength?: number
-  /** Most memory of the key-value cache, in bytes. Default: as much as @tenon/generation takes. */
+  /** Most memory of the key-value cache, a draft's included, in bytes. Default: as much as @tenon/generation takes. */
   readonly cacheBytes?: number
   /** Sequences that are generated at once, and prompts kept for the next call. Default: as @tenon/generation has it. */
   readonly slots?: number
+  /** A smaller model of the same vocabulary that guesses ahead: where it is right, the text is there sooner. Calls may do without: `speculation: false`. Default: none. */
+  readonly draft?: string | URL | DraftChoice
 }
 
 /**
@@ -29,6 +31,6 @@ export function codeGeneration(): Task<'code-generation', CodeGenerationOptions,
 const WHERE = "the task 'code-generation'"
 
 async function create(context: TaskContext, options: CodeGenerationOptions): Promise<CodeGenerator> {
-  checkOptions(WHERE, options, ['contextLength', 'cacheBytes', 'slots'])
+  checkOptions(WHERE, options, ['contextLength', 'cacheBytes', 'slots', 'draft'])
   return createGenerator(await openDecoder(context, { where: WHERE, ...options }))
 }

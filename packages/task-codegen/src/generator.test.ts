@@ -94,7 +94,7 @@ describe('a completion', () => {
     const { ask, decoder } = await completing('return total + 1\n\ndef g():\n    pass\n')
     const { text, finishReason, candidates, stats, context } = await ask(python, { scope: 'statement' })
     expect({ text, finishReason }).toEqual({ text: 'return total + 1', finishReason: 'scope' })
-    expect(candidates).toEqual([{ text, finishReason, score: -0.5, logprob: -0.5, errors: undefined }])
+    expect(candidates).toEqual([{ text, finishReason }])
     expect(context).toMatchObject({ infill: true, prefixStart: 0, suffixEnd: python.suffix.length, files: [] })
     expect(stats.generatedTokens).toBe(decoder.steps)
     expect(decoder.prompts).toEqual(['<|fim_prefix|>def f(total):\n    <|fim_suffix|>\n\nprint(f(1))\n<|fim_middle|>'])
@@ -113,11 +113,11 @@ describe('a completion', () => {
       const { text, finishReason } = await ask({ prefix: '' }, call)
       return [finishReason, text]
     }
-    expect(await reason({ stop: ['; total'], scope: 'line' })).toEqual(['stop', 'total = total + 1'])
+    expect(await reason({ stop: ['; total'], scope: 'line' })).toEqual(['stop-string', 'total = total + 1'])
     expect(await reason({ maxNewTokens: 3 })).toEqual(['length', 'tot'])
     expect(await reason({ scope: 'line' })).toEqual(['scope', 'total = total + 1; total = 2'])
     const { ask: short } = await completing('total')
-    expect(await short({ prefix: '' })).toMatchObject({ finishReason: 'end', text: 'total' })
+    expect(await short({ prefix: '' })).toMatchObject({ finishReason: 'end-token', text: 'total' })
   })
 
   it('does not write once more what stands behind the cursor', async () => {
@@ -135,6 +135,18 @@ describe('a completion', () => {
     }
     expect(decoder.prompts).toEqual(['def f(total):\n   ', '<|fim_prefix|>def f(total):\n   <|fim_suffix|>\nprint(1)\n<|fim_middle|>'])
     expect(decoder.requests[0]!.maxNewTokens).toBe(136)
+  })
+
+  it.each([
+    ['    return total', 1, 'return'],
+    ['    return total', 2, 'return total'],
+    ['    😀😀', 3, ''],
+    ['    😀😀', 4, '😀'],
+    ['    😀😀', 7, '😀'],
+  ])('has as many new tokens as are asked for: what is written once more of the prefix does not count (%j, %i)', async (written, maxNewTokens, expected) => {
+    const { ask } = await completing(written)
+    const { text, finishReason, stats } = await ask({ prefix: 'def f(total):\n    ' }, { maxNewTokens, scope: 'line' })
+    expect({ text, finishReason, tokens: stats.generatedTokens }).toEqual({ text: expected, finishReason: 'length', tokens: maxNewTokens })
   })
 
   it('begins with what stands before the cursor, though the model would rather write something else', async () => {

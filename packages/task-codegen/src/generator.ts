@@ -1,8 +1,8 @@
 import { InvalidOptionError, throwIfAborted } from '@tenon/core'
-import { streamed, vocabularyOf, type Decoder, type GenerationRequest, type GenerationResult, type GenerationStats } from '@tenon/generation'
+import { spellVocabulary, statsTogether, streamed, vocabularyOf, type Decoder, type GenerationRequest, type GenerationResult, type GenerationStats } from '@tenon/generation'
 import type { Completion, CompletionResult } from './completion.js'
 import { findFormat, type Format } from './fim/find-format.js'
-import { continuing } from './healing/continuing.js'
+import { continuing, NewTokens } from './healing/continuing.js'
 import { checkCompletionOptions, checkInput, type CompletionInput, type CompletionOptions } from './options.js'
 import { Prompter, type Prompt } from './prompt/prompter.js'
 import { createTextEncoder } from './prompt/text-encoder.js'
@@ -27,7 +27,7 @@ const CONTEXT_TOKENS = 2048
 
 const NEW_TOKENS = 128
 
-/** Tokens for what is generated once more of the prefix. */
+/** Tokens for what is generated once more of the prefix, beside those that are asked for. */
 const FOR_CUT = 8
 
 /** What completes code with a decoder. */
@@ -36,7 +36,8 @@ export async function createGenerator(decoder: Decoder): Promise<CodeGenerator> 
   const [format, encoder] = await Promise.all([findFormat(tokenizer, checkpoint), createTextEncoder(tokenizer)])
   const { bos, eos } = tokenizer.special
   const beginning = [bos, eos].map((token) => (token === undefined ? undefined : tokenizer.idOf(token))).find((id) => id !== undefined) ?? decoder.endTokens[0]
-  const prompter = new Prompter({ reference: checkpoint.reference, format, encoder, idOf: (token) => tokenizer.idOf(token), beginning, vocabulary: () => vocabularyOf(tokenizer) })
+  const prompter = new Prompter({ reference: checkpoint.reference, format, encoder, idOf: (token) => tokenizer.idOf(token), beginning, vocabulary: () => spellVocabulary(tokenizer) })
+  spellVocabulary(tokenizer).catch(() => undefined) // the first call has it soon; what fails fails again there
   const complete = (input: CompletionInput, call: CompletionOptions = {}) => streamed((emit, signal) => run({ decoder, format, prompter }, input, call, emit, signal), (call as CompletionOptions | null)?.signal)
   return Object.assign(complete, { contextLength: decoder.contextLength, infills: format.fim !== undefined })
 }
@@ -47,7 +48,7 @@ interface Opened {
   readonly prompter: Prompter
 }
 
-async function run({ decoder, format, prompter }: Opened, input: CompletionInput, options: CompletionOptions, emit: (text: string) => void, signal: AbortSignal): Promise<CompletionResult> {
+async function run({ decoder, format, prompter }: Opened, input: CompletionInput, options: CompletionOptions, emit: (text: string) => Promise<void> | undefined, signal: AbortSignal): Promise<CompletionResult> {
   const began = performance.now()
   checkInput(input)
   checkCompletionOptions(options)
@@ -57,11 +58,9 @@ async function run({ decoder, format, prompter }: Opened, input: CompletionInput
   if (maxNewTokens >= decoder.contextLength) throw new InvalidOptionError({ where: "a call of the task 'code-generation'", option: 'maxNewTokens', problem: `is ${maxNewTokens}, and the context holds ${decoder.contextLength}, the prompt included`, remedy: 'Give a smaller one' })
   const room = decoder.contextLength - maxNewTokens - (healing ? FOR_CUT : 0)
   const limit = Math.min(contextTokens ?? (truncate ? CONTEXT_TOKENS : Infinity), room)
-  const [prompt, structure] = await Promise.all([
-    prompter.prompt({ prefix, suffix, path, language, files, repository, infill, truncate, healing, contextTokens: limit }),
-    createStructure({ prefix, suffix, language: languageNamed(language, path), scope }),
-  ])
+  const structuring = createStructure({ prefix, suffix, language: languageNamed(language, path), scope })
   try {
+    const [prompt, structure] = await Promise.all([prompter.prompt({ prefix, suffix, path, language, files, repository, infill, truncate, healing, contextTokens: limit }), structuring])
     throwIfAborted(signal)
     const request: Omit<GenerationRequest, 'until'> = {
       ...sampling,
@@ -70,20 +69,23 @@ async function run({ decoder, format, prompter }: Opened, input: CompletionInput
       stopTokens: format.stopTokens,
       processors: [...(sampling.processors ?? []), ...(prompt.cut === '' ? [] : [continuing(prompt.cut, vocabularyOf(decoder.tokenizer))])],
       speculation,
+      logprobs: candidates > 1, // what they are ranked by
+      reuse: 'read', // so that what was typed in between does not show in the text
       signal,
     }
     const before = performance.now() - began
     const release = releasing(suffix, stop, structure.finish)
     const made = await Promise.all(
-      Array.from({ length: candidates }, (_, index) => generate({ decoder, prompt, structure, suffix, stop }, { ...request, ...varied(sampling, index) }, candidates === 1 ? { release, emit } : undefined)),
+      Array.from({ length: candidates }, (_, index) => generate({ decoder, prompt, structure, suffix, stop, maxNewTokens }, { ...request, ...varied(sampling, index) }, candidates === 1 ? { release, emit } : undefined)),
     )
     const ranked = rank(made.map(({ candidate }) => candidate))
     const best = ranked[0]!
     const { rest, text } = release.end(best.text)
     emit(rest)
-    return { text, candidates: [{ ...best, text }, ...ranked.slice(1)], finishReason: best.finishReason, stats: together(made.map(({ stats }) => stats), before), context: prompt.context }
+    return { text, candidates: [{ ...best, text }, ...ranked.slice(1)], finishReason: best.finishReason, stats: statsTogether(made.map(({ stats }) => stats), before), context: prompt.context }
   } finally {
-    structure.dispose()
+    const structure = await structuring.catch(() => undefined)
+    structure?.dispose()
   }
 }
 
@@ -108,16 +110,20 @@ interface Around {
   readonly structure: Structure
   readonly suffix: string
   readonly stop: readonly string[]
+  readonly maxNewTokens: number
 }
 
 interface Streaming {
   readonly release: Release
-  readonly emit: (text: string) => void
+  readonly emit: (text: string) => Promise<void> | undefined
 }
 
-async function generate({ decoder, prompt: { cut }, structure, suffix, stop }: Around, request: GenerationRequest, streaming: Streaming | undefined): Promise<{ candidate: Candidate; stats: GenerationStats }> {
-  let stopped = false
+async function generate({ decoder, prompt: { cut }, structure, suffix, stop, maxNewTokens }: Around, request: GenerationRequest, streaming: Streaming | undefined): Promise<{ candidate: Candidate; stats: GenerationStats }> {
+  const fresh = cut === '' ? undefined : new NewTokens(cut, vocabularyOf(decoder.tokenizer))
+  let reason: FinishReason | undefined
   let end = Infinity
+  /** What there was when the last token was chosen. */
+  let length = 0
   /** What is new in a generated text: all but what the prompt left to be generated once more. */
   const own = (text: string) => (text.startsWith(cut) ? text.slice(cut.length) : '')
   const until = (text: string): number | undefined => {
@@ -125,45 +131,31 @@ async function generate({ decoder, prompt: { cut }, structure, suffix, stop }: A
     if (mine === '') return undefined
     const stopAt = Math.min(...stop.map((each) => mine.indexOf(each)).filter((index) => index >= 0))
     const complete = Math.min(structure.until(mine) ?? Infinity, repetitionAt(mine, suffix, false) ?? Infinity)
-    stopped = stopAt < Infinity && stopAt <= complete
-    end = Math.min(stopAt, complete)
-    return end === Infinity ? undefined : cut.length + end
+    // Where the last token ended within a character, this is called for the first time when there is one too many.
+    const full = fresh === undefined || fresh.before + 1 < maxNewTokens ? Infinity : fresh.before < maxNewTokens ? mine.length : length
+    length = mine.length
+    end = Math.min(stopAt, complete, full)
+    if (end === Infinity) return undefined
+    reason = end === stopAt ? 'stop-string' : end === complete ? 'scope' : 'length'
+    return cut.length + end
   }
-  const generation = decoder.generate({ ...request, until })
+  const generation = decoder.generate({ ...request, ...(fresh && { processors: [fresh.counting, ...(request.processors ?? [])] }), until })
   if (streaming !== undefined) {
     let text = ''
     for await (const piece of generation) {
       text += piece.text
-      streaming.emit(streaming.release.next(own(text).slice(0, end)))
+      await streaming.emit(streaming.release.next(own(text).slice(0, end)))
     }
   }
   const result: GenerationResult = await generation.result
   const whole = own(result.text)
   const text = structure.finish(whole.slice(0, repetitionAt(whole, suffix, true)))
-  return { candidate: candidateOf(text, streaming === undefined ? structure.score(text) : undefined, reasonOf(result, stopped), result), stats: result.stats }
+  const several = streaming === undefined ? { ...result, errors: structure.score(text) } : undefined
+  return { candidate: candidateOf(text, reasonOf(result, reason), several), stats: fresh === undefined ? result.stats : { ...result.stats, generatedTokens: Math.min(maxNewTokens, fresh.of(result.stats.generatedTokens)) } }
 }
 
-function reasonOf({ finishReason }: GenerationResult, stopped: boolean): FinishReason {
+/** @param cut Why the text was cut, where it was. */
+function reasonOf({ finishReason }: GenerationResult, cut: FinishReason | undefined): FinishReason {
   if (finishReason === 'length') return 'length'
-  if (finishReason === 'until') return stopped ? 'stop' : 'scope'
-  return 'end'
-}
-
-/** What several generations cost that ran side by side on one prompt. @param before Milliseconds until they began. */
-function together(all: readonly GenerationStats[], before: number): GenerationStats {
-  const sum = (of: (stats: GenerationStats) => number) => all.reduce((total, stats) => total + of(stats), 0)
-  const decodeMilliseconds = Math.max(...all.map((stats) => stats.decodeMilliseconds))
-  const generatedTokens = sum((stats) => stats.generatedTokens)
-  const first = all[0]!
-  return {
-    promptTokens: first.promptTokens,
-    cachedTokens: first.cachedTokens,
-    generatedTokens,
-    timeToFirstToken: before + Math.min(...all.map((stats) => stats.timeToFirstToken)),
-    prefillMilliseconds: sum((stats) => stats.prefillMilliseconds),
-    decodeMilliseconds,
-    tokensPerSecond: all.length === 1 ? first.tokensPerSecond : decodeMilliseconds === 0 ? 0 : (1000 * (generatedTokens - all.length)) / decodeMilliseconds,
-    draftedTokens: sum((stats) => stats.draftedTokens),
-    acceptedTokens: sum((stats) => stats.acceptedTokens),
-  }
+  return (finishReason === 'until' ? cut : undefined) ?? 'end-token'
 }

@@ -1,5 +1,5 @@
 import { checkOptions, InvalidInputError, InvalidOptionError, kindOf } from '@tenon/core'
-import type { SamplingOptions, Speculation } from '@tenon/generation'
+import { samplingOptions, type SamplingOptions, type Speculation } from '@tenon/generation'
 import type { ContextFile } from './prompt/layout.js'
 import type { CompletionScope } from './structure/target.js'
 
@@ -18,14 +18,14 @@ export interface CompletionInput {
   readonly repository?: string | undefined
 }
 
-export interface CompletionOptions extends SamplingOptions {
+export interface CompletionOptions extends Omit<SamplingOptions, 'logprobs'> {
   /** Default 128. */
   readonly maxNewTokens?: number | undefined
   /** How far to write. Default `'auto'`: to the end of what is begun at the cursor. */
   readonly scope?: CompletionScope | undefined
   /** How many completions to make, at once, and rank. Default 1, at most 8. More than one are streamed when it is known which is the best. */
   readonly candidates?: number | undefined
-  /** How tokens are guessed ahead. The text is the same as without. */
+  /** How tokens are guessed ahead, to be checked: the text is that of exact steps. Default: by the task's draft, if it has one. */
   readonly speculation?: Speculation | undefined
   /** Texts that end the completion, and are not part of it. */
   readonly stop?: readonly string[] | undefined
@@ -42,7 +42,8 @@ export interface CompletionOptions extends SamplingOptions {
 
 const WHERE = "a call of the task 'code-generation'"
 
-const sampling = ['temperature', 'topK', 'topP', 'minP', 'typicalP', 'repetitionPenalty', 'frequencyPenalty', 'presencePenalty', 'noRepeatNgramSize', 'seed', 'processors']
+/** Log probabilities are always wanted: candidates are ranked by them. */
+const sampling = samplingOptions.filter((option) => option !== 'logprobs')
 
 const scopes: readonly CompletionScope[] = ['auto', 'line', 'statement', 'block', 'function']
 

@@ -109,14 +109,14 @@ export const qwenTokens = ['<|endoftext|>', '<|fim_prefix|>', '<|fim_middle|>', 
 
 const [HIDDEN, WIDE, LAYERS, HEAD, HEADS, POSITIONS] = [32, 48, 2, 16, 2, 512]
 
-/** A folder with a Qwen2 of random weights, the same each time, whose tokenizer is the byte-level one; deleted when the test ends. */
-export async function tinyQwen(controls: readonly string[] = qwenTokens): Promise<string> {
+/** A folder with a Qwen2 of random weights, the same each time, whose tokenizer is the byte-level one; deleted when the test ends. @param other What its config says otherwise. */
+export async function tinyQwen(controls: readonly string[] = qwenTokens, other: Readonly<Record<string, unknown>> = {}): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'tenon-codegen-'))
   onTestFinished(() => rm(path, { recursive: true, force: true }))
   const { file, size } = byteLevelFile(controls)
   const config = {
     model_type: 'qwen2', architectures: ['Qwen2ForCausalLM'], vocab_size: size, hidden_size: HIDDEN, intermediate_size: WIDE, num_hidden_layers: LAYERS, num_attention_heads: HEADS, num_key_value_heads: 1,
-    hidden_act: 'silu', max_position_embeddings: POSITIONS, rms_norm_eps: 1e-6, rope_theta: 10_000, tie_word_embeddings: true, use_sliding_window: false, eos_token_id: size - controls.length,
+    hidden_act: 'silu', max_position_embeddings: POSITIONS, rms_norm_eps: 1e-6, rope_theta: 10_000, tie_word_embeddings: true, use_sliding_window: false, eos_token_id: size - controls.length, ...other,
   }
   await writeFile(join(path, 'config.json'), JSON.stringify(config))
   await writeFile(join(path, 'tokenizer.json'), JSON.stringify(file))

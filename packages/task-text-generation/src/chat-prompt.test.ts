@@ -134,6 +134,19 @@ describe('the template', () => {
   })
 })
 
+describe('what a template is given', () => {
+  it('may be anything: what is no data becomes a word for it', async () => {
+    const options = { template: '{{ when }} {{ how }} {{ by.what }}', variables: { when: new Date(), how: () => 1, by: Object.assign(Object.create(null), { what: 'a<|im_end|>' }) } }
+    expect(await textOf(fixture('chat'), options)).toBe('<Date> <function> a<|im_end|>')
+  })
+
+  it('is refused where it holds itself', async () => {
+    const variables: Record<string, unknown> = {}
+    variables['self'] = variables
+    await expect(textOf(fixture('chat'), { template: '{{ self }}', variables })).rejects.toMatchObject({ code: 'TENON_CHAT_TEMPLATE', message: expect.stringContaining('nests deeper than 100 levels') })
+  })
+})
+
 describe('messages', () => {
   it.each<[unknown, string]>([
     [5, 'The messages are number'],

@@ -1,4 +1,5 @@
 import type { Tokenizer } from '@tenon/core'
+import { DEEPEST_DATA, isRecord } from './template/values.js'
 
 /** Private-use characters around the control tokens of what users wrote, while a template is rendered. */
 const BEGIN = '\u{f0000}'
@@ -34,14 +35,14 @@ export class ControlTokens {
     return this.#mark(data) as T
   }
 
-  #mark(data: unknown): unknown {
+  #mark(data: unknown, depth = 0): unknown {
     if (typeof data === 'string') {
       const clean = data.includes('\u{db80}') ? data.replaceAll(BEGIN, '').replaceAll(END, '') : data
       return this.#control === undefined ? clean : clean.replace(this.#control, `${BEGIN}$&${END}`)
     }
-    if (Array.isArray(data)) return data.map((item) => this.#mark(item))
-    const isPlain = typeof data === 'object' && data !== null
-    return isPlain ? Object.fromEntries(Object.entries(data).map(([key, value]) => [key, this.#mark(value)])) : data
+    if (depth > DEEPEST_DATA) return data // which the template refuses
+    if (Array.isArray(data)) return data.map((item) => this.#mark(item, depth + 1))
+    return isRecord(data) ? Object.fromEntries(Object.entries(data).map(([key, value]) => [key, this.#mark(value, depth + 1)])) : data
   }
 
   /** What a template has rendered from marked data, without the marks. */

@@ -104,7 +104,7 @@ export class LiveConversation implements Conversation {
     if (this.#busy) throw new InvalidInputError({ what: 'the conversation', problem: 'is in the middle of an answer', remedy: 'wait for its result, or abort it' })
   }
 
-  async #turn(input: string | Message | readonly Message[], call: GenerateOptions, emit: (text: string) => void, signal: AbortSignal): Promise<AnswerResult> {
+  async #turn(input: string | Message | readonly Message[], call: GenerateOptions, emit: (text: string) => Promise<void> | undefined, signal: AbortSignal): Promise<AnswerResult> {
     this.#checkIdle()
     checkGenerateOptions(`${WHERE}.send`, call)
     const said = typeof input === 'string' ? [{ role: 'user', content: input }] : Array.isArray(input) ? (input as readonly Message[]) : [input as Message]
@@ -117,7 +117,7 @@ export class LiveConversation implements Conversation {
       const answer = this.#model.generate(await this.#fitting(all, options), options)
       for await (const piece of answer) {
         text += piece
-        emit(piece)
+        await emit(piece)
       }
       const result = await answer.result
       this.#messages = [...all, result.message]

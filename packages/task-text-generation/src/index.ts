@@ -1,4 +1,4 @@
-export type { Answer, AnswerResult } from './answer.js'
+export type { Answer, AnswerCandidate, AnswerResult } from './answer.js'
 export type { TemplateOptions } from './chat-prompt.js'
 export type { Conversation, ConversationOptions } from './conversation.js'
 export { ChatTemplateError } from './errors/chat-template-error.js'

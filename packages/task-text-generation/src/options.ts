@@ -1,5 +1,5 @@
 import { checkOptions, InvalidOptionError, kindOf, type Checkpoint } from '@tenon/core'
-import type { BeamOptions, Constraint, ConstraintFactory, SamplingOptions, Speculation } from '@tenon/generation'
+import { samplingOptions, type BeamOptions, type Constraint, type ConstraintFactory, type SamplingOptions, type Speculation } from '@tenon/generation'
 import type { TemplateOptions } from './chat-prompt.js'
 
 export interface GenerateOptions extends SamplingOptions, TemplateOptions {
@@ -13,7 +13,7 @@ export interface GenerateOptions extends SamplingOptions, TemplateOptions {
   readonly grammar?: string | undefined
   /** A constraint of one's own in place of the two. */
   readonly constraint?: Constraint | ConstraintFactory | undefined
-  /** How tokens are guessed ahead. The text is the same as without. */
+  /** How tokens are guessed ahead, to be checked: the text is that of exact steps. Default: by the task's draft, if it has one. */
   readonly speculation?: Speculation | undefined
   /** Beam search: how many texts are followed. */
   readonly beams?: number | BeamOptions | undefined
@@ -22,10 +22,9 @@ export interface GenerateOptions extends SamplingOptions, TemplateOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-const SAMPLING = ['temperature', 'topK', 'topP', 'minP', 'typicalP', 'repetitionPenalty', 'frequencyPenalty', 'presencePenalty', 'noRepeatNgramSize', 'seed', 'processors', 'logprobs'] as const satisfies readonly (keyof SamplingOptions)[]
 const TEMPLATE = ['template', 'tools', 'documents', 'variables'] as const satisfies readonly (keyof TemplateOptions)[]
 
-export const generateOptions = [...SAMPLING, ...TEMPLATE, 'maxNewTokens', 'stop', 'schema', 'grammar', 'constraint', 'speculation', 'beams', 'candidates', 'signal'] as const satisfies readonly (keyof GenerateOptions)[]
+export const generateOptions = [...samplingOptions, ...TEMPLATE, 'maxNewTokens', 'stop', 'schema', 'grammar', 'constraint', 'speculation', 'beams', 'candidates', 'signal'] as const satisfies readonly (keyof GenerateOptions)[]
 
 /** Most that are drawn at once: as many as a decoder has slots for by default. */
 const MOST_CANDIDATES = 8

@@ -80,23 +80,32 @@ describe('an answer', () => {
     expect(finishReason).toBe('length')
   })
 
+  it('tells how likely it was where that is asked', async () => {
+    const [plain, asked] = [await shared(question, { maxNewTokens: 4 }).result, await shared(question, { maxNewTokens: 4, logprobs: true }).result]
+    expect(plain.candidates).toEqual([{ text: plain.text, finishReason: 'length' }])
+    expect(asked.candidates).toEqual([{ ...plain.candidates[0], logprob: expect.any(Number) }])
+    expect(asked.candidates[0]!.logprob).toBeLessThan(0)
+  })
+
   it('may be one of several, the likeliest first', async () => {
     const { candidates, text } = await shared(question, { candidates: 3, temperature: 1, seed: 3, maxNewTokens: 6 }).result
     expect(candidates).toHaveLength(3)
     expect(new Set(candidates.map((each) => each.text)).size).toBe(3)
     expect(text).toBe(candidates[0]!.text)
-    expect(candidates.map(({ logprob }) => logprob)).toEqual(candidates.map(({ logprob }) => logprob).toSorted((a, b) => b - a))
+    expect(candidates.map(({ logprob }) => logprob)).toEqual(candidates.map(({ logprob }) => logprob!).toSorted((a, b) => b - a))
+    const unasked = await shared(question, { candidates: 3, temperature: 1, seed: 3, maxNewTokens: 6, logprobs: false }).result
+    expect(unasked.candidates).toEqual(candidates)
     const answer = shared(question, { candidates: 3, temperature: 1, seed: 3, maxNewTokens: 6 })
     expect(await pieces(answer)).toEqual([text])
     expect(await failure(shared(question, { candidates: 2 }))).toMatchObject({ code: 'TENON_INVALID_OPTION', option: 'candidates' })
   })
 
   it('may be found by beam search', async () => {
-    const greedy = await shared(question, { maxNewTokens: 8, repetitionPenalty: 1 }).result
+    const greedy = await shared(question, { maxNewTokens: 8, repetitionPenalty: 1, logprobs: true }).result
     const { candidates, text } = await shared(question, { beams: { count: 3, best: 2 }, maxNewTokens: 8 }).result
     expect(candidates).toHaveLength(2)
     expect(text).toBe(candidates[0]!.text)
-    expect(candidates[0]!.logprob).toBeGreaterThanOrEqual(greedy.candidates[0]!.logprob - 1e-4)
+    expect(candidates[0]!.logprob).toBeGreaterThanOrEqual(greedy.candidates[0]!.logprob! - 1e-4)
   })
 
   it('is the same whether guessed ahead or not', async () => {

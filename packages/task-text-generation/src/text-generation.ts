@@ -1,5 +1,5 @@
 import { checkOptions, InvalidInputError, InvalidOptionError, kindOf, throwIfAborted, type Emit, type Task, type TaskContext } from '@tenon/core'
-import { streamed, grammar as grammarConstraint, jsonSchema, openDecoder, type Constraint, type ConstraintFactory, type Decoder, type GenerationRequest, type GenerationResult, type GenerationStats } from '@tenon/generation'
+import { statsTogether, streamed, grammar as grammarConstraint, jsonSchema, openDecoder, type Constraint, type ConstraintFactory, type Decoder, type DraftChoice, type GenerationRequest, type GenerationResult } from '@tenon/generation'
 import type { Answer, AnswerResult } from './answer.js'
 import { chatPrompts, type ChatPrompt, type TemplateOptions } from './chat-prompt.js'
 import { LiveConversation, type Conversation, type ConversationOptions } from './conversation.js'
@@ -10,10 +10,12 @@ import { readToolCalls, toolCallMessages } from './tool-calls.js'
 export interface TextGenerationOptions {
   /** Most tokens of prompt and answer together. Default, and at most: what the model's positions allow. */
   readonly contextLength?: number
-  /** Most memory of the key-value cache, in bytes. Default: as much as @tenon/generation takes. */
+  /** Most memory of the key-value cache, a draft's included, in bytes. Default: as much as @tenon/generation takes. */
   readonly cacheBytes?: number
   /** Sequences that are generated at once, and conversations kept for their next turn. Default 8. */
   readonly slots?: number
+  /** A smaller model of the same vocabulary that guesses ahead: where it is right, the answer is there sooner. Calls may do without: `speculation: false`. Default: none. */
+  readonly draft?: string | URL | DraftChoice
 }
 
 export interface TextGenerator {
@@ -59,7 +61,7 @@ const WHERE_CALLED = `a call of ${WHERE}`
 const NEW_TOKENS = 1024
 
 async function create(context: TaskContext, options: TextGenerationOptions): Promise<TextGenerator> {
-  checkOptions(WHERE, options, ['contextLength', 'cacheBytes', 'slots'])
+  checkOptions(WHERE, options, ['contextLength', 'cacheBytes', 'slots', 'draft'])
   const decoder = await openDecoder(context, { where: WHERE, ...options })
   const { checkpoint, tokenizer, contextLength } = decoder
   const [promptOf, defaults] = await Promise.all([chatPrompts(checkpoint, tokenizer), readDefaults(checkpoint)])
@@ -101,7 +103,7 @@ async function promptIds({ decoder }: Pick<Opened, 'decoder'>, text: string): Pr
   return ids
 }
 
-async function answer(model: Opened, input: string | readonly Message[], options: GenerateOptions, emit: (text: string) => void, signal: AbortSignal): Promise<AnswerResult> {
+async function answer(model: Opened, input: string | readonly Message[], options: GenerateOptions, emit: EmitText, signal: AbortSignal): Promise<AnswerResult> {
   const began = performance.now()
   const { decoder, defaults } = model
   const { template, tools, documents, variables, schema, grammar, constraint = schema !== undefined ? jsonSchema(schema) : grammar !== undefined ? grammarConstraint(grammar) : undefined, candidates = 1, maxNewTokens, stop, speculation, beams, signal: _, ...sampling } = options
@@ -114,6 +116,7 @@ async function answer(model: Opened, input: string | readonly Message[], options
     // What a file recommends for drawing is no wish for it: a search for the likeliest text and a temperature of 0 draw nothing.
     ...(beams === undefined ? defaults.sampling : {}),
     ...given(sampling),
+    ...(beams === undefined && { logprobs: candidates > 1 || sampling.logprobs === true }), // several are ranked by them
     prompt: ids,
     maxNewTokens: Math.min(maxNewTokens ?? defaults.maxNewTokens ?? NEW_TOKENS, Math.max(0, room)),
     stop,
@@ -136,10 +139,13 @@ async function answer(model: Opened, input: string | readonly Message[], options
     finishReason,
     message: { role: 'assistant', content, ...(toolCalls.length > 0 && { tool_calls: toolCallMessages(toolCalls, turn) }) },
     toolCalls,
-    candidates: ranked.map(({ mean: _mean, ...candidate }) => candidate),
-    stats: together(results.map(({ stats }) => stats), before),
+    candidates: ranked.map(({ text, finishReason, logprob }) => ({ text, finishReason, ...(!Number.isNaN(logprob) && { logprob }) })),
+    stats: statsTogether(results.map(({ stats }) => stats), before),
   }
 }
+
+/** It may be told to wait, by who reads more slowly. */
+type EmitText = (text: string) => Promise<void> | undefined
 
 /** What was said: an option that is undefined is left to the defaults. */
 const given = <T extends object>(options: T): T => Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T
@@ -147,29 +153,8 @@ const given = <T extends object>(options: T): T => Object.fromEntries(Object.ent
 /** A constraint keeps count of one text: every further candidate gets its own. */
 const constraintFor = (constraint: Constraint | ConstraintFactory | undefined, index: number) => (index === 0 || constraint === undefined || typeof constraint === 'function' ? constraint : constraint.fork())
 
-async function run({ decoder }: Opened, request: GenerationRequest, emit: ((text: string) => void) | undefined): Promise<GenerationResult> {
+async function run({ decoder }: Opened, request: GenerationRequest, emit: EmitText | undefined): Promise<GenerationResult> {
   const generation = decoder.generate(request)
-  if (emit !== undefined) for await (const { text } of generation) emit(text)
+  if (emit !== undefined) for await (const { text } of generation) await emit(text)
   return generation.result
-}
-
-/** What several generations cost that ran side by side on one prompt. @param before Milliseconds until they began. */
-function together(all: readonly GenerationStats[], before: number): GenerationStats {
-  const first = all[0]!
-  const timeToFirstToken = before + Math.min(...all.map((stats) => stats.timeToFirstToken))
-  if (all.length === 1) return { ...first, timeToFirstToken }
-  const sum = (of: (stats: GenerationStats) => number) => all.reduce((total, stats) => total + of(stats), 0)
-  const decodeMilliseconds = Math.max(...all.map((stats) => stats.decodeMilliseconds))
-  const generatedTokens = sum((stats) => stats.generatedTokens)
-  return {
-    promptTokens: first.promptTokens,
-    cachedTokens: first.cachedTokens,
-    generatedTokens,
-    timeToFirstToken,
-    prefillMilliseconds: sum((stats) => stats.prefillMilliseconds),
-    decodeMilliseconds,
-    tokensPerSecond: decodeMilliseconds === 0 ? 0 : (1000 * (generatedTokens - all.length)) / decodeMilliseconds,
-    draftedTokens: sum((stats) => stats.draftedTokens),
-    acceptedTokens: sum((stats) => stats.acceptedTokens),
-  }
 }

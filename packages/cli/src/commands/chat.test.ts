@@ -25,9 +25,9 @@ describe('chat', () => {
     await using folder = await folderOf({ 'schema.json': '{"type": "object"}', 'chat.jinja': '{{ messages }}', 'broken.json': '{' })
     const openDecoder = fakeChat()
     const files = ['--schema', join(folder.path, 'schema.json'), '--template', join(folder.path, 'chat.jinja')]
-    const options = '--weights int8 -n 7 -t 0.5 --top-p 0.9 --seed 0 --stop ; --prompt-lookup --system Brief. --drop-oldest --variable enable_thinking=false --variable date=today --backend tfjs --device wasm'
+    const options = '--weights int8 --activations int16 -n 7 -t 0.5 --top-p 0.9 --seed 0 --stop ; --prompt-lookup --system Brief. --drop-oldest --variable enable_thinking=false --variable date=today --backend tfjs --device wasm'
     expect(await run(['chat', 'Hi', '-m', 'talker', ...files, ...options.split(' ')], { openDecoder })).toMatchObject({ code: 0 })
-    expect(openDecoder.opens[0]).toMatchObject({ weights: 'int8', backend: 'tfjs', device: 'wasm' })
+    expect(openDecoder.opens[0]).toMatchObject({ weights: 'int8', activations: 'int16', backend: 'tfjs', device: 'wasm' })
     expect(openDecoder.conversations[0]).toEqual({ maxNewTokens: 7, temperature: 0.5, topP: 0.9, seed: 0, stop: [';'], speculation: 'prompt-lookup', system: 'Brief.', overflow: 'drop-oldest', variables: { enable_thinking: false, date: 'today' }, schema: { type: 'object' }, template: '{{ messages }}' })
     expect(await run(['chat', 'Hi', '-m', 'talker', '--schema', join(folder.path, 'broken.json')], { openDecoder })).toMatchObject({ code: 2, stderr: expect.stringContaining('is no JSON') })
   })
@@ -35,6 +35,13 @@ describe('chat', () => {
   it('prints one JSON document with --json', async () => {
     const { stdout } = await run(['chat', 'Hi', '-m', 'talker', '--json', '--stats'], { openDecoder: fakeChat() })
     expect(JSON.parse(stdout)).toMatchObject({ model: 'talker', text: '0: Hi', finishReason: 'end-token', message: { role: 'assistant' }, toolCalls: [], stats: { cachedTokens: 15 }, timings: { load: expect.any(Number), answer: expect.any(Number) } })
+  })
+
+  it('has a smaller model guess ahead with --draft', async () => {
+    const openDecoder = fakeChat()
+    expect(await run(['chat', 'Hi', '-m', 'talker', '--draft', 'small'], { openDecoder })).toMatchObject({ code: 0 })
+    expect([openDecoder.opens[0]?.draft, openDecoder.conversations[0]]).toEqual(['small', {}])
+    expect(await run(['chat', 'Hi', '-m', 'talker', '--draft', 'small', '--prompt-lookup'], { openDecoder })).toMatchObject({ code: 2, stderr: expect.stringContaining("'--draft <model>' cannot be used with option '--prompt-lookup'") })
   })
 
   it('says on stderr how long it took with --stats', async () => {
@@ -45,7 +52,7 @@ describe('chat', () => {
   })
 
   it('ends with a coded error where the answer does', async () => {
-    expect(await run(['chat', 'fail', '-m', 'talker'], { openDecoder: fakeChat() })).toMatchObject({ code: 1, stderr: 'error TENON_INVALID_INPUT The word is refused\n  Say another\n' })
+    expect(await run(['chat', 'fail', '-m', 'talker'], { openDecoder: fakeChat() })).toMatchObject({ code: 1, stdout: '', stderr: 'error TENON_INVALID_INPUT The word is refused\n  Say another\n' })
   })
 
   it('ends by Ctrl-C', async () => {

@@ -4,7 +4,7 @@ import { text as readAll } from 'node:stream/consumers'
 import { TenonError } from '@tenon/core'
 import type { Answer, AnswerResult, Conversation, TextGenerator } from '@tenon/task-text-generation'
 import { printJson, progressFor, type CommonOptions, type Context, type Terminal } from '../context.js'
-import { generationOptions, type DecoderOptions } from '../decoder-options.js'
+import { generationOptions, openingOptions, type DecoderOptions } from '../decoder-options.js'
 import { describe } from '../errors/describe.js'
 import { UsageError } from '../errors/usage-error.js'
 import { exitCodes } from '../exit-codes.js'
@@ -31,7 +31,7 @@ export async function chat(context: Context, question: string | undefined, optio
 
   using progress = progressFor(context, options)
   const began = performance.now()
-  await using opened = await context.openDecoder({ task: 'text-generation', model: options.model, weights: options.weights, backend: options.backend, device: options.device, deployment: options.deployment, signal, progress })
+  await using opened = await context.openDecoder({ task: 'text-generation', ...openingOptions(options), signal, progress })
   const generate = await opened.chat()
   const load = performance.now() - began
   const conversation = generate.conversation(request)
@@ -89,18 +89,20 @@ function jsonOr(text: string): unknown {
 /** Prints an answer as it comes. */
 async function show({ out }: Context, answer: Answer, options: ChatOptions, progress: Progress): Promise<AnswerResult> {
   progress.stage('reading')
-  let last = ''
+  let last = out.interactive ? '' : '\n' // what is piped on has no line where nothing was said
   try {
     for await (const text of answer) {
       if (options.json) continue
       progress.clear()
       await out.write((last = text))
     }
+    const result = await answer.result
+    if (result.text === '') last = ''
+    return result
   } finally {
     progress.clear()
     if (!options.json && !last.endsWith('\n')) await out.write('\n')
   }
-  return answer.result
 }
 
 const HELP = [

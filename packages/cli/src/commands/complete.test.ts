@@ -31,19 +31,20 @@ describe('complete', () => {
     await using folder = await folderOf({ 'a.ts': 'x', 'lib/b.ts': 'export const b = 1\n', 'c.ts': '' })
     const openDecoder = fakeCompleter()
     const path = (name: string) => join(folder.path, name)
-    const options = '--weights int4 -n 7 --scope line --candidates 3 -t 0.5 --top-k 9 --top-p 0.9 --seed 0 --stop ; --stop } --prompt-lookup --context-tokens 99 --prefix-only --no-truncate --no-healing --repository r --backend tfjs --device wasm'
+    const options = '--weights int4 --activations int16 -n 7 --scope line --candidates 3 -t 0.5 --top-k 9 --top-p 0.9 --seed 0 --stop ; --stop } --prompt-lookup --context-tokens 99 --prefix-only --no-truncate --no-healing --repository r --backend tfjs --device wasm'
     const { code } = await run(['complete', path('a.ts'), '-m', 'coder', ...options.split(' '), '--context', path('lib/b.ts'), path('c.ts')], { openDecoder })
     expect(code).toBe(0)
-    expect(openDecoder.opens[0]).toMatchObject({ weights: 'int4', backend: 'tfjs', device: 'wasm' })
+    expect(openDecoder.opens[0]).toMatchObject({ weights: 'int4', activations: 'int16', backend: 'tfjs', device: 'wasm' })
     expect(openDecoder.options[0]).toMatchObject({ maxNewTokens: 7, scope: 'line', candidates: 3, temperature: 0.5, topK: 9, topP: 0.9, seed: 0, stop: [';', '}'], speculation: 'prompt-lookup', contextTokens: 99, infill: 'prefix-only', truncate: false, healing: false })
     expect(openDecoder.inputs[0]).toMatchObject({ repository: 'r', files: [{ path: expect.stringMatching(/lib\/b\.ts$/), text: 'export const b = 1\n' }, { text: '' }] })
-    await run(['complete', path('a.ts'), '-m', 'coder'], { openDecoder })
+    await run(['complete', path('a.ts'), '-m', 'coder', '--draft', 'small'], { openDecoder })
+    expect(openDecoder.opens[1]).toMatchObject({ draft: 'small' })
     expect(Object.keys(openDecoder.options[1]!).toSorted()).toEqual(['healing', 'signal', 'truncate'])
   })
 
   it('prints one JSON document with --json', async () => {
     const { stdout } = await run(['complete', '-', '-m', 'coder', '--json', '--stats'], { openDecoder: fakeCompleter(), stdin: 'x' })
-    expect(JSON.parse(stdout)).toMatchObject({ model: 'coder', text: 'return a', finishReason: 'scope', candidates: [{ text: 'return a', score: -0.5 }], stats: { cachedTokens: 100 }, timings: { load: expect.any(Number), complete: expect.any(Number) } })
+    expect(JSON.parse(stdout)).toMatchObject({ model: 'coder', text: 'return a', finishReason: 'scope', candidates: [{ text: 'return a' }], stats: { cachedTokens: 100 }, timings: { load: expect.any(Number), complete: expect.any(Number) } })
   })
 
   it('says on stderr how long it took with --stats', async () => {
@@ -66,6 +67,7 @@ describe('complete', () => {
     [['complete', '-', '--at', 'here'], 'x', 2, /no place in a file/],
     [['complete', '-', '--scope', 'all'], 'x', 2, /Allowed choices are auto/],
     [['complete', '-', '--weights', 'int3'], 'x', 2, /Allowed choices are int4/],
+    [['complete', '-', '--activations', 'int4'], 'x', 2, /Allowed choices are int8, int16/],
     [['complete', '-', '--temperature', 'hot'], 'x', 2, /Give a number from 0 on/],
     [['complete', '/no/such/file.py'], undefined, 1, /ENOENT/],
     [['complete', '-', '--context', '/no/such/file.py'], 'x', 1, /ENOENT/],
@@ -79,6 +81,15 @@ describe('complete', () => {
     const { code, stderr } = await run(['complete', '-'], { stdin: 'x' })
     expect(code).toBe(2)
     expect(stderr).toMatch(/^error TENON_USAGE There is no model\n {2}Name one that writes/)
+  })
+
+  it('refuses what is no text', async () => {
+    await using folder = await folderOf({ 'a.bin': 'def\0f' })
+    const openDecoder = fakeCompleter()
+    const { code, stdout, stderr } = await run(['complete', join(folder.path, 'a.bin'), '-m', 'coder'], { openDecoder })
+    expect({ code, stdout, opens: openDecoder.opens }).toEqual({ code: 2, stdout: '', opens: [] })
+    expect(stderr).toContain('a.bin is no text: it has zero bytes')
+    expect((await run(['complete', '-', '-m', 'coder'], { openDecoder, stdin: '\0' })).stderr).toContain('What was piped in is no text')
   })
 
   it('stops where Ctrl-C was pressed, with 130, and frees the model', async () => {

@@ -6,7 +6,7 @@ import type { CompletionInput, CompletionResult, CompletionScope } from '@tenon/
 import { printJson, progressFor, type CommonOptions, type Context } from '../context.js'
 import { divide, parsePlace } from '../cursor.js'
 import { decodeText } from '../decode-text.js'
-import { generationOptions, type DecoderOptions } from '../decoder-options.js'
+import { generationOptions, openingOptions, type DecoderOptions } from '../decoder-options.js'
 import { UsageError } from '../errors/usage-error.js'
 import { exitCodes } from '../exit-codes.js'
 import { renderStats } from '../render-stats.js'
@@ -36,7 +36,7 @@ export async function complete(context: Context, file: string, options: Complete
 
   using progress = progressFor(context, options)
   const began = performance.now()
-  await using opened = await context.openDecoder({ task: 'code-generation', model: options.model, weights: options.weights, backend: options.backend, device: options.device, deployment: options.deployment, signal, progress })
+  await using opened = await context.openDecoder({ task: 'code-generation', ...openingOptions(options), signal, progress })
   const completer = await opened.completer()
   const loaded = performance.now()
   progress.stage('reading the prompt')
@@ -66,7 +66,13 @@ export async function complete(context: Context, file: string, options: Complete
 }
 
 /** A file, or what is piped in. */
-async function read({ stdin, signal }: Context, file: string): Promise<string> {
+async function read(context: Context, file: string): Promise<string> {
+  const text = await readText(context, file)
+  if (text.includes('\0')) throw new UsageError({ message: `${file === '-' ? 'What was piped in' : file} is no text: it has zero bytes`, remedy: 'Name a file of code or prose, in UTF-8, or UTF-16 with a byte order mark' })
+  return text
+}
+
+async function readText({ stdin, signal }: Context, file: string): Promise<string> {
   if (file !== '-') return decodeText(await readFile(file, { signal }))
   if (stdin === undefined) throw new UsageError({ message: 'Nothing was piped in', remedy: 'Pipe the text before the cursor: cat start.py | tenon complete -; or name a file' })
   return decodeText(await buffer(addAbortSignal(signal, stdin)))

@@ -31,8 +31,13 @@ describe('prepare', () => {
     expect([after.ino, after.mtimeMs >= mtimeMs]).toEqual([ino, true])
   })
 
+  it('keeps for finer activations what it keeps without a second form for prompts', async () => {
+    const files = async (...options: readonly string[]) => (JSON.parse((await run(['prepare', model.path, '--json', ...options])).stdout) as { files: { path: string }[] }).files.map(({ path }) => path)
+    expect(await files('--activations', 'int16')).toEqual(await files('--small'))
+  })
+
   it('refuses formats and blocks that there are not', async () => {
-    for (const options of [['--weights', 'int3'], ['--block', '48']]) expect((await run(['prepare', model.path, ...options])).code).toBe(2)
+    for (const options of [['--weights', 'int3'], ['--block', '48'], ['--activations', 'int4']]) expect((await run(['prepare', model.path, ...options])).code).toBe(2)
   })
 
   it('fails where there is no such model', async () => {

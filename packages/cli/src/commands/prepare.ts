@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises'
 import type { Checkpoint, Graphs } from '@tenon/core'
 import { printJson, progressFor, type CommonOptions, type Context } from '../context.js'
 import { exitCodes } from '../exit-codes.js'
+import type { Activations } from '../open-decoder.js'
 import { modelPlugins } from '../plugins.js'
 import { bytes, duration } from '../units.js'
 
@@ -14,6 +15,8 @@ export interface PrepareOptions extends CommonOptions {
   readonly weights: KeptFormat
   readonly block?: 32 | 128
   readonly head?: string
+  /** What the weights will be multiplied by. */
+  readonly activations?: Activations
   /** Keeps no second form of the weights for prompts. */
   readonly small?: boolean
 }
@@ -21,7 +24,7 @@ export interface PrepareOptions extends CommonOptions {
 /** `tenon prepare <model> --weights int4`: quantises now what would be quantised when the model is first run. */
 export async function prepareCommand(context: Context, model: string, options: PrepareOptions): Promise<number> {
   const { out, signal } = context
-  const { weights, block, small = false, head: wanted } = options
+  const { weights, block, small = false, activations, head: wanted } = options
   using progress = progressFor(context, options)
   const began = performance.now()
   progress.stage('opening the model')
@@ -32,7 +35,7 @@ export async function prepareCommand(context: Context, model: string, options: P
     runtime.on('notice', ({ message }) => progress.note(message))
     const checkpoint = await runtime.checkpoint(model, { signal })
     try {
-      const compress = { name: 'weight-only', bits: bitsOf[weights], ...(block !== undefined && { blockSize: block }), ...(small && { prefill: 'same' as const }) } as const
+      const compress = { name: 'weight-only', bits: bitsOf[weights], ...(block !== undefined && { blockSize: block }), ...(small && { prefill: 'same' as const }), ...(activations !== undefined && { activations }) } as const
       const { graphs } = await runtime.build(checkpoint, { head: wanted ?? headOf(checkpoint.config), compress, signal })
       const files = await Promise.all(keptFiles(graphs, checkpoint).map(async (path) => ({ path, bytes: (await stat(path)).size })))
       const milliseconds = performance.now() - began

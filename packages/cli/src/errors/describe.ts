@@ -12,8 +12,8 @@ export interface Description {
 export function describe(error: unknown): Description {
   if (TenonError.isInstance(error)) {
     const { code, remedy } = error
-    const ending = `. ${remedy}.`
-    return { code, message: error.message.endsWith(ending) ? error.message.slice(0, -ending.length) : error.message, remedy }
+    const end = error.message.lastIndexOf(`. ${remedy}`)
+    return { code, message: end === -1 ? error.message : error.message.slice(0, end), remedy }
   }
   if (error instanceof CommanderError) return describeUsage(error.message)
   if (isSystemError(error)) return { code: error.code, message: error.message.replace(`${error.code}: `, ''), remedy: systemRemedy(error.code) }

@@ -18,7 +18,7 @@ export function fakeCompleter({ pieces = ['return', ' a'], before }: { pieces?: 
     inputs.push(input)
     options.push(call)
     const text = pieces.join('')
-    const candidate = { text, score: -0.5, logprob: -0.5, errors: 0, finishReason: 'scope' } as const
+    const candidate = { text, finishReason: 'scope' } as const
     const result: CompletionResult = { text, candidates: [candidate], finishReason: 'scope', stats, context: { tokens: 120, infill: input.suffix !== '', prefixStart: 0, suffixEnd: 0, files: (input.files ?? []).map(({ path }) => path) } }
     return {
       result: Promise.resolve(result),

@@ -17,10 +17,17 @@ export interface WeightOnlyOptions extends WeightFormat {
   readonly head?: WeightFormat
   /**
    * What a decoder reads its prompt with: `'int8'`, weights in bytes and integer products, which read about twice as fast and keep
-   * a second form of the weights; or `'same'`, the same weights that it decodes with. Default `'int8'`, and `'same'` with 16 bits.
+   * a second form of the weights; or `'same'`, the same weights that it decodes with. Default `'int8'`, and `'same'` with 16 bits of
+   * weights or of activations.
    */
   readonly prefill?: 'int8' | 'same'
-  /** Matrices of fewer elements stay as they are. Default 4096. */
+  /**
+   * What products with weights in blocks round their input to: `'int8'`, 8 bits that share a scale block by block, as llama.cpp does; or
+   * `'int16'`, in two parts of 8 bits, which is as exact as floats to five digits, and reads prompts half as fast. It holds for weights that lie in blocks
+   * already, as in a GGUF, too. Default `'int8'`.
+   */
+  readonly activations?: 'int8' | 'int16'
+  /** Matrices of fewer elements stay as they are; with `Infinity`, all that are not in blocks already. Default 4096. */
   readonly smallest?: number
   /**
    * The folder where quantised weights are kept for the next time, or `false` to keep none. Default: `TENON_CACHE`, or the user's
@@ -39,6 +46,7 @@ export interface Format {
 export interface Settings extends Format {
   readonly head: Format
   readonly prefill: 'int8' | 'same'
+  readonly activations: 'int8' | 'int16'
   readonly smallest: number
   readonly cache: string | URL | false | undefined
   readonly cacheBytes: number
@@ -51,17 +59,19 @@ const USUAL_BLOCK = 32
 
 /** @throws InvalidOptionError */
 export function settingsOf(options: WeightOnlyOptions): Settings {
-  checkOptions(where, options, ['bits', 'blockSize', 'head', 'prefill', 'smallest', 'cache', 'cacheBytes'])
-  const { head = {}, smallest = 4096, cache, cacheBytes = 20e9 } = options
+  checkOptions(where, options, ['bits', 'blockSize', 'head', 'prefill', 'activations', 'smallest', 'cache', 'cacheBytes'])
+  const { head = {}, activations = 'int8', smallest = 4096, cache, cacheBytes = 20e9 } = options
   checkOptions(`'head' in ${where}`, head, ['bits', 'blockSize'])
   const body = formatOf('', options, 4)
-  const { prefill = body.bits === 16 ? 'same' : 'int8' } = options
+  const { prefill = body.bits === 16 || activations === 'int16' ? 'same' : 'int8' } = options
   const refuse = (option: string, value: unknown, remedy: string) => new InvalidOptionError({ where, option, problem: `is ${JSON.stringify(value) ?? String(value)}`, remedy })
   if (prefill !== 'int8' && prefill !== 'same') throw refuse('prefill', prefill, "Choose 'int8' or 'same'")
+  if (activations !== 'int8' && activations !== 'int16') throw refuse('activations', activations, "Choose 'int8' or 'int16'")
+  if (activations === 'int16' && prefill === 'int8') throw refuse('prefill', prefill, "That rounds the activations of prompts to 8 bits: with activations in 'int16', leave it out")
   if (!(smallest >= 0)) throw refuse('smallest', smallest, 'Give a number of elements, from 0 up')
   if (!(cache === undefined || cache === false || cache instanceof URL || (typeof cache === 'string' && cache !== ''))) throw refuse('cache', cache, 'Give a folder, or false to keep nothing')
   if (!(cacheBytes >= 0)) throw refuse('cacheBytes', cacheBytes, 'Give a number of bytes, from 0 up')
-  return { ...body, head: formatOf('head.', head, body.bits === 16 ? 16 : 8), prefill, smallest, cache, cacheBytes }
+  return { ...body, head: formatOf('head.', head, body.bits === 16 ? 16 : 8), prefill, activations, smallest, cache, cacheBytes }
 }
 
 function formatOf(path: string, { bits: asked, blockSize }: WeightFormat, usual: Format['bits']): Format {

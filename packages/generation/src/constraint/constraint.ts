@@ -2,6 +2,7 @@ import { InvalidInputError, type Tokenizer } from '@tenon/core'
 import { AllowedTokens } from './allowed-tokens.js'
 import { Automaton, type State } from './automaton.js'
 import type { Grammar } from './expression.js'
+import { InvalidGrammarError } from './invalid-grammar-error.js'
 import { networkOf } from './network.js'
 import { tokenTrieOf, type TokenTrie } from './token-trie.js'
 
@@ -24,15 +25,28 @@ export interface Constraint {
 /** Makes the constraint of a sequence that begins. What is costly is made once, and shared by all sequences of a tokenizer. */
 export type ConstraintFactory = (tokenizer: Tokenizer, endTokens: readonly number[]) => Promise<Constraint>
 
-/** @throws InvalidGrammarError @throws UnsatisfiableConstraintError */
-export function constraintOf(grammar: Grammar): ConstraintFactory {
-  const automaton = new Automaton(networkOf(grammar))
+/**
+ * @param read Makes the grammar.
+ * @throws InvalidGrammarError @throws UnsatisfiableConstraintError
+ */
+export function constraintOf(read: () => Grammar): ConstraintFactory {
+  const automaton = bounded(() => new Automaton(networkOf(read())))
   const allowed = new WeakMap<TokenTrie, AllowedTokens>()
   return async (tokenizer, endTokens) => {
     const trie = tokenTrieOf(tokenizer)
     let tokens = allowed.get(trie)
     if (tokens === undefined) allowed.set(trie, (tokens = new AllowedTokens(automaton, trie)))
     return new AutomatonConstraint(automaton, tokens, trie, new Set(endTokens), [automaton.start])
+  }
+}
+
+/** Grammars are followed by recursion: one that JavaScript's stack does not hold is refused like any that is too large. */
+function bounded<T>(work: () => T): T {
+  try {
+    return work()
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause
+    throw new InvalidGrammarError({ problem: 'is too large, or nests too deep', remedy: 'Ask for fewer alternatives, shorter names and texts, and less within one another' })
   }
 }
 

@@ -6,11 +6,9 @@ export function exclude(one: Schema, other: Schema, resolve: (schema: unknown) =
   const values = [valuesOf(one), valuesOf(other)] as const
   if (values[0] !== undefined && values[1] !== undefined) return apart(values[0], values[1])
   const types = [typesOf(one), typesOf(other)] as const
-  const overlap = types[0].some((a) => types[1].some((b) => a === b || (isNumber(a) && isNumber(b))))
-  if (!overlap) return true
-  // Objects may be told apart by a property, where nothing but objects is in both.
-  if (types[0].some((type) => type !== 'object' && types[1].includes(type))) return false
-  return [[one, other], [other, one]].some(([a, b]) => names(a!).some((name) => a!.required !== undefined && (a!.required as string[]).includes(name) && told(name, a!, b!)))
+  const common = types[0].filter((a) => types[1].some((b) => a === b || (isNumber(a) && isNumber(b))))
+  // Objects may be told apart by a property.
+  return common.every((type) => type === 'object') && (common.length === 0 || [[one, other], [other, one]].some(([a, b]) => required(a!).some((name) => told(name, a!, b!))))
 
   function told(name: string, a: Schema, b: Schema): boolean {
     const [here, there] = [property(a, name), property(b, name)]
@@ -23,7 +21,7 @@ export function exclude(one: Schema, other: Schema, resolve: (schema: unknown) =
 }
 
 const isNumber = (type: string) => type === 'number' || type === 'integer'
-const names = (schema: Schema) => (Array.isArray(schema.required) ? (schema.required as string[]) : [])
+const required = (schema: Schema) => (Array.isArray(schema.required) ? (schema.required as string[]) : [])
 const apart = (a: readonly string[], b: readonly string[]) => a.every((value) => !b.includes(value))
 
 function property(schema: Schema, name: string): unknown {

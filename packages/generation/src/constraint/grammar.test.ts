@@ -90,6 +90,10 @@ describe('a grammar', () => {
     expect(() => grammar(source)).toThrow(expect.objectContaining({ code: 'TENON_INVALID_GRAMMAR', message: expect.stringContaining(message) }))
   })
 
+  it('is refused where it nests deeper than can be followed', () => {
+    expect(() => grammar(`root ::= "a"${'?'.repeat(50_000)}`)).toThrow(InvalidGrammarError)
+  })
+
   it.each(['root ::= "a" root', 'root ::= a\na ::= "x" b\nb ::= "y" a', 'root ::= []'])('is refused where no text fits: %s', (source) => {
     expect(() => grammar(source)).toThrow(UnsatisfiableConstraintError)
   })

@@ -18,5 +18,5 @@ export function grammar(source: string, options: GrammarOptions = {}): Constrain
   const { root = 'root' } = options
   if (typeof source !== 'string') throw new InvalidInputError({ what: 'the grammar', problem: `is ${source === null ? 'null' : `a ${typeof source}`}`, remedy: 'pass its text' })
   if (typeof root !== 'string') throw new InvalidOptionError({ where: 'grammar', option: 'root', problem: `is a ${typeof root}`, remedy: 'Pass the name of a rule' })
-  return constraintOf(parseGrammar(source, root))
+  return constraintOf(() => parseGrammar(source, root))
 }

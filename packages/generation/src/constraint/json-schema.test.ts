@@ -3,7 +3,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { tokenizers } from '../text/test-tokenizers.js'
-import { jsonSchema, UnsatisfiableConstraintError, UnsupportedSchemaError, type ConstraintFactory, type JsonSchemaOptions } from './index.js'
+import { InvalidGrammarError, jsonSchema, UnsatisfiableConstraintError, UnsupportedSchemaError, type ConstraintFactory, type JsonSchemaOptions } from './index.js'
 import { schemaFormats } from './schema-formats.js'
 import { allows, tokenizerOf, write } from './test-generate.js'
 
@@ -152,6 +152,8 @@ describe('a JSON schema', () => {
     [{ type: 'string', pattern: '(' }, '#', 'pattern'],
     [{ type: 'string', pattern: '^a*$', maxLength: 3 }, '#', 'maxLength'],
     [{ oneOf: [{ type: 'integer' }, { type: 'number' }] }, '#', 'oneOf'],
+    [{ oneOf: [{ type: ['integer', 'object'], properties: { kind: { const: 1 } }, required: ['kind'] }, { type: ['number', 'object'], properties: { kind: { const: 2 } }, required: ['kind'] }] }, '#', 'oneOf'],
+    [{ enum: ['a'], pattern: '(' }, '#', 'pattern'],
     [{ $ref: 'https://example.com/schema' }, '#', '$ref'],
     [{ $ref: '#/$defs/none' }, '#', '$ref'],
     [{ requird: ['a'] }, '#', 'requird'],
@@ -176,6 +178,14 @@ describe('a JSON schema', () => {
     for (let level = 0; level < 5000; level++) deep = { type: 'array', items: deep }
     expect(() => jsonSchema(deep)).toThrow(UnsupportedSchemaError)
     expect(() => jsonSchema({ $ref: '#/$defs/a', $defs: { a: { allOf: [{ $ref: '#/$defs/a' }] } } })).toThrow(UnsupportedSchemaError)
+  })
+
+  it.each<[string, unknown]>([
+    ['a name of 12,000 characters that others must differ from', { type: 'object', properties: { ['x'.repeat(12_000)]: {} }, additionalProperties: true }],
+    ['200,000 values', { enum: Array.from({ length: 200_000 }, (_, index) => index) }],
+    ['a pattern of 130,000 characters', { type: 'string', pattern: 'a'.repeat(130_000) }],
+  ])('is refused where it is too large: %s', (_, schema) => {
+    expect(() => jsonSchema(schema)).toThrow(InvalidGrammarError)
   })
 
   it('refuses options it does not know', () => {

@@ -16,10 +16,11 @@ export interface JsonSchemaOptions {
  * exclude one another, `allOf` where its parts can be put together, and `$ref` within the schema.
  * @throws UnsupportedSchemaError for other keywords, and for one that is used in a way that cannot be guaranteed.
  * @throws UnsatisfiableConstraintError where nothing satisfies it.
+ * @throws InvalidGrammarError where it is too large.
  */
 export function jsonSchema(schema: unknown, options: JsonSchemaOptions = {}): ConstraintFactory {
   checkOptions('jsonSchema', options, ['whitespace'])
   const { whitespace = true } = options
   if (typeof whitespace !== 'boolean') throw new InvalidOptionError({ where: 'jsonSchema', option: 'whitespace', problem: `is a ${typeof whitespace}`, remedy: 'Pass true or false' })
-  return constraintOf(schemaGrammar(schema, whitespace))
+  return constraintOf(() => schemaGrammar(schema, whitespace))
 }

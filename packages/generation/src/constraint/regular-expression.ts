@@ -21,13 +21,12 @@ const classes: Readonly<Record<string, readonly CharacterRange[]>> = { d: digits
 const controls: Readonly<Record<string, number>> = { n: 0x0a, r: 0x0d, t: 0x09, f: 0x0c, v: 0x0b, '0': 0 }
 
 /**
- * Reads the part of JavaScript's regular expressions that is regular: characters, classes, groups, |, quantifiers, and ^ and $ at
+ * Reads the part of JavaScript's regular expressions (flag u) that is regular: characters, classes, groups, |, quantifiers, and ^ and $ at
  * the ends of an alternative. Where they are missing anything may stand before or after, as `RegExp.test` has it.
+ * @param source One that `faultOf` finds nothing in.
  * @param refuse Makes the error to be thrown.
  */
 export function parseRegularExpression(source: string, spell: Spell, refuse: (problem: string) => Error): RegularExpression {
-  const fault = faultOf(source)
-  if (fault !== undefined) throw refuse(`is no regular expression: ${fault}`)
   const any: RegularExpression = { expression: repeat(spell(complement([])), 0), shortest: 0, longest: Infinity }
   let place = 0
   let depth = 0
@@ -144,8 +143,8 @@ const joined = (parts: readonly RegularExpression[]): RegularExpression => ({
   longest: parts.reduce((sum, { longest }) => sum + longest, 0),
 })
 
-/** What JavaScript has against it. */
-function faultOf(source: string): string | undefined {
+/** What JavaScript has against a regular expression. */
+export function faultOf(source: string): string | undefined {
   try {
     return void RegExp(source, 'u')
   } catch (error) {

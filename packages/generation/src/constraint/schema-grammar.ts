@@ -4,7 +4,7 @@ import { decimals } from './decimals.js'
 import { exclude } from './exclusive-schemas.js'
 import { anyOf, choice, never, nothing, optional, repeat, rule, sequence, text, type Expression, type Grammar } from './expression.js'
 import { jsonCharacter, jsonCharacters, jsonInteger, jsonNumber, jsonString, otherThan } from './json-text.js'
-import { parseRegularExpression } from './regular-expression.js'
+import { faultOf, parseRegularExpression } from './regular-expression.js'
 import { schemaFormats } from './schema-formats.js'
 import { schemaTypes, typeOfValue, typesOf, type SchemaType } from './schema-types.js'
 import { UnsupportedSchemaError } from './unsupported-schema-error.js'
@@ -244,6 +244,8 @@ class SchemaCompiler {
   #patterns(schema: Schema, path: string): string[] {
     const { pattern, format } = schema
     if (pattern !== undefined && typeof pattern !== 'string') throw this.#refuse(path, 'pattern', 'is no string', 'Pass a regular expression')
+    const fault = pattern === undefined ? undefined : faultOf(pattern)
+    if (fault !== undefined) throw this.#refuse(path, 'pattern', `is no regular expression: ${fault}`, 'Write it as JavaScript has them, with the flag u')
     if (format !== undefined && (typeof format !== 'string' || !Object.hasOwn(schemaFormats, format))) throw this.#refuse(path, 'format', `is ${JSON.stringify(format)}, which cannot be guaranteed`, `Leave it out, or choose among ${Object.keys(schemaFormats).join(', ')}`)
     return [...(pattern === undefined ? [] : [pattern]), ...(format === undefined ? [] : [`^(?:${schemaFormats[format as string]})$`])]
   }

@@ -9,7 +9,7 @@ export interface TokenTrie {
   readonly vocabulary: Vocabulary
   readonly bytes: Uint8Array
   /** How many bytes lie above a node. */
-  readonly depths: Uint16Array
+  readonly depths: Int32Array
   /** The first node that does not lie below it. */
   readonly ends: Int32Array
   /** The tokens that end at a node: those of `vocabulary.sorted` from one node's number to the next one's. */
@@ -30,7 +30,7 @@ function build(vocabulary: Vocabulary): TokenTrie {
   let most = 0
   for (const id of sorted) most += vocabulary.bytes(id).length
   const bytes = new Uint8Array(most)
-  const depths = new Uint16Array(most)
+  const depths = new Int32Array(most)
   const ends = new Int32Array(most)
   const tokens = new Int32Array(most + 1)
   let count = 0

@@ -1,5 +1,5 @@
 import { AbortedError } from '@tenon/core'
-import { largest, logSoftmax, type Sampler } from '../sampling/index.js'
+import { greatest, InvalidLogitsError, largest, logSoftmax, type Sampler } from '../sampling/index.js'
 import type { TextStream } from '../text/index.js'
 import { GenerationStream } from './generation-stream.js'
 import type { Job, Row, RowSlots } from './job.js'
@@ -53,6 +53,8 @@ export class BeamSearchJob implements Job {
   #logprobs: number[] = [0]
   /** Of each row that was run, its best continuations. */
   #candidates: Candidate[] = []
+  /** Whether rows gave logits since it settled last. */
+  #received = false
   #finished: Finished[] = []
   #length = 0
   #ended = false
@@ -92,12 +94,15 @@ export class BeamSearchJob implements Job {
     if (this.#options.maxNewTokens === 0) return this.#finish([{ tokens: [], logprob: 0, score: 0, finishReason: 'length' }])
     logSoftmax(logits)
     this.#options.sampler.process(logits, { tokens: row.tokens, promptLength: this.promptLength })
+    greatest(logits, 'processor') // a text that may not go on leaves its place to others; NaN does not
+    this.#received = true
     const before = this.#logprobs[this.#rows.indexOf(row)]!
     for (const { token, score } of largest(logits, this.#width)) this.#candidates.push({ row, token, logprob: before + score })
   }
 
   async settle(slots: RowSlots): Promise<void> {
-    if (this.#candidates.length === 0) return // another chunk of the prompt
+    if (!this.#received) return // another chunk of the prompt
+    this.#received = false
     this.#firstToken ??= performance.now()
     this.#length++
     const { beams, maxNewTokens } = this.#options
@@ -109,6 +114,7 @@ export class BeamSearchJob implements Job {
       if (reasons[place] !== undefined) this.#keep(candidate, reasons[place])
     }
     const going = candidates.filter((_, place) => reasons[place] === undefined).slice(0, beams.count)
+    if (going.length === 0 && this.#finished.length === 0) throw new InvalidLogitsError({ from: 'processor', problem: 'are all -Infinity' })
     if (going.length === 0 || this.#length === maxNewTokens || !this.#mayImprove(going[0]!.logprob)) return this.#finish(this.#finished)
     await this.#goOn(going, slots)
   }
@@ -162,7 +168,9 @@ export class BeamSearchJob implements Job {
         const left = free.pop()
         row = left ?? { job: this, tokens: [], slot: await slots.fork(parent.slot!) }
         if (left !== undefined) await slots.copy(parent.slot!, left.slot!)
-        row.tokens.splice(0, row.tokens.length, ...parent.tokens)
+        else this.#rows = [...this.#rows, row] // its slot is freed with the others, should the next one fail
+        row.tokens.length = 0
+        for (const each of parent.tokens) row.tokens.push(each)
       }
       taken.add(row)
       rows.push(row)

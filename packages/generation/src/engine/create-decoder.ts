@@ -5,7 +5,7 @@ import { TextStream } from '../text/index.js'
 import { BeamSearchJob } from './beam-search-job.js'
 import { cacheLayout } from './cache-layout.js'
 import { beamOptions, checkIds, checkRequest } from './check-request.js'
-import type { Decoder, Generation, GenerationRequest } from './decoder.js'
+import type { Decoder, DraftModelOptions, Generation, GenerationRequest } from './decoder.js'
 import { DecoderRuns } from './decoder-runs.js'
 import { GenerationJob } from './generation-job.js'
 import { KeyValueCache } from './key-value-cache.js'
@@ -25,6 +25,8 @@ export interface DecoderParts {
   readonly cacheBytes: number
   readonly slots: number
   readonly chunkTokens: number
+  /** What guesses where a request does not say otherwise. */
+  readonly draft?: Required<DraftModelOptions> | undefined
   readonly emit: Emit
 }
 
@@ -38,7 +40,7 @@ const SCORED_BYTES = 32 * 2 ** 20
 
 /** A decoder over executables that are ready. */
 export function createDecoder(parts: DecoderParts): Decoder & { dispose(): Promise<void> } {
-  const { decoder: executable, prefill, checkpoint, tokenizer, contextLength, vocabularySize, endTokens, cacheBytes, slots, chunkTokens, emit } = parts
+  const { decoder: executable, prefill, checkpoint, tokenizer, contextLength, vocabularySize, endTokens, cacheBytes, slots, chunkTokens, draft, emit } = parts
   const layout = cacheLayout(executable, checkpoint.reference)
   const cache = new KeyValueCache(layout, { bytes: cacheBytes, slots, positions: contextLength }, (bytes) => emit({ type: 'memory', name: 'key-value cache', bytes }))
   const scheduler = new Scheduler(new DecoderRuns(executable, prefill, cache), cache, {
@@ -66,7 +68,7 @@ export function createDecoder(parts: DecoderParts): Decoder & { dispose(): Promi
   function generate(request: GenerationRequest): Generation {
     checkRequest(request, limits)
     scheduler.checkAlive()
-    const { prompt, maxNewTokens: asked, stop, stopTokens, until, constraint, speculation, exact = speculation !== undefined, signal, beams, endTokens: ends = endTokens, ...rest } = request
+    const { prompt, maxNewTokens: asked, stop, stopTokens, until, constraint, speculation, exact, reuse, signal, beams, endTokens: ends = endTokens, ...rest } = request
     const text = () => new TextStream(tokenizer, { promptIds: prompt, ...(stop && { stop }) })
     const common = { prompt, until, signal, endTokens: new Set(ends), stopTokens: new Set(stopTokens), onChange, onEnd }
     if (beams !== undefined) {
@@ -78,14 +80,16 @@ export function createDecoder(parts: DecoderParts): Decoder & { dispose(): Promi
     const sampler = createSampler(rest, WHERE)
     const { processors: _, ...drafting } = rest // a caller's function may count its calls
     const maxNewTokens = room(prompt.length, asked, 1)
+    const speculator = speculatorOf(speculation, self, draft, { ...drafting, seed: sampler.seed, logprobs: false })
     const job = new GenerationJob({
       ...common,
       maxNewTokens,
-      exact,
+      exact: exact ?? speculator !== undefined,
+      onlyRead: (reuse ?? ((exact ?? speculator !== undefined) ? 'read' : 'all')) === 'read',
       expected: prompt.length + (asked === undefined ? EXPECTED : maxNewTokens),
       sampler,
       text: text(),
-      speculator: speculation === undefined ? undefined : speculatorOf(speculation, self, { ...drafting, seed: sampler.seed, logprobs: false }, signal),
+      speculator,
     })
     if (constraint === undefined) scheduler.add(job)
     else void constrained(job, constraint, ends)

@@ -23,15 +23,15 @@ export class DecoderRuns {
 
   /**
    * Runs some tokens of one sequence.
-   * @param scored How many of them give logits: the last ones, at least one.
+   * @param scored How many of them give logits: at least one, the last but those `behind`.
    */
-  async chunk(slot: number, tokens: readonly number[], past: number, scored: number, by: 'prefill' | 'decoder', signal: AbortSignal): Promise<Logits> {
+  async chunk(slot: number, tokens: readonly number[], past: number, scored: number, by: 'prefill' | 'decoder', signal: AbortSignal, behind = 0): Promise<Logits> {
     const count = tokens.length
     this.#length[0] = past + count
     const feeds = {
       input_ids: tensor('int64', [1, count], BigInt64Array.from(tokens, BigInt)),
       lengths: tensor('int32', [1], this.#length),
-      logit_positions: tensor('int64', [scored], BigInt64Array.from({ length: scored }, (_, index) => BigInt(count - scored + index))),
+      logit_positions: tensor('int64', [scored], BigInt64Array.from({ length: scored }, (_, index) => BigInt(count - behind - scored + index))),
       ...this.#cache.views(slot, 1),
     }
     return logitsOf(await (by === 'prefill' ? this.#prefill : this.#decoder).run(feeds, { signal }))

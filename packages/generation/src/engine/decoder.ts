@@ -44,8 +44,8 @@ export interface DraftModelOptions {
   readonly tokens?: number
 }
 
-/** How several tokens are guessed, to be checked in one run. The text is the same as without. */
-export type Speculation = 'prompt-lookup' | { readonly promptLookup: PromptLookupOptions } | DraftModelOptions
+/** How several tokens are guessed, to be checked in one run: by what stands in the text, by the draft that the decoder was opened with, by another one, or not at all. */
+export type Speculation = 'prompt-lookup' | 'draft' | false | { readonly promptLookup: PromptLookupOptions } | DraftModelOptions
 
 /** Beam search, as of the `generate` of Python's transformers. */
 export interface BeamOptions {
@@ -73,6 +73,7 @@ export interface GenerationRequest extends SamplingOptions {
   readonly until?: ((text: string) => number | undefined) | undefined
   /** What the text has to be: `jsonSchema(…)`, `grammar(…)`, or a constraint of one's own, for this generation alone. */
   readonly constraint?: Constraint | ConstraintFactory | undefined
+  /** Whether and how tokens are guessed ahead. Default: `'draft'` where the decoder was opened with one, but not for beams; else `false`. */
   readonly speculation?: Speculation | undefined
   /**
    * Whether steps are run as those that check guesses are, so that the text is that of speculation to the bit, whatever is guessed. It matters
@@ -80,6 +81,12 @@ export interface GenerationRequest extends SamplingOptions {
    * not shared with others. Default: where there is `speculation`.
    */
   readonly exact?: boolean | undefined
+  /**
+   * What of the cache it may begin with. `'all'`: also what was generated, which is fastest where a conversation goes on. `'read'`: only what
+   * was read as a prompt is, so that the text is that of an empty cache to the bit; with weights in few bits the rows that generating left
+   * are not those that reading makes. Default: `'read'` where steps are `exact`, else `'all'`.
+   */
+  readonly reuse?: 'all' | 'read' | undefined
   readonly beams?: number | BeamOptions | undefined
   readonly signal?: AbortSignal | undefined
 }

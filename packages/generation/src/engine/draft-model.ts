@@ -1,5 +1,6 @@
+import { TenonError } from '@tenon/core'
 import type { SamplingOptions } from '../sampling/index.js'
-import type { Decoder } from './decoder.js'
+import type { Decoder, GenerationResult } from './decoder.js'
 import { Pace, type Speculator } from './speculator.js'
 
 /**
@@ -10,21 +11,32 @@ export class DraftModel implements Speculator {
   readonly #draft: Decoder
   readonly #sampling: SamplingOptions
   readonly #vocabulary: number
-  readonly #signal: AbortSignal | undefined
   readonly #pace: Pace
+  /** Ends the guess under way. */
+  readonly #stop = new AbortController()
+  #reading: 'not yet' | 'under way' | 'done' = 'not yet'
+  /** The text went on where the draft cannot: beyond its context, its cache, or the tokens that it knows. */
+  #beyond = false
 
-  constructor(draft: Decoder, { tokens, sampling, vocabulary, signal }: { readonly tokens: number; readonly sampling: SamplingOptions; readonly vocabulary: number; readonly signal: AbortSignal | undefined }) {
+  constructor(draft: Decoder, { tokens, sampling, vocabulary }: { readonly tokens: number; readonly sampling: SamplingOptions; readonly vocabulary: number }) {
     this.#draft = draft
     this.#sampling = sampling
     this.#vocabulary = vocabulary
-    this.#signal = signal
     this.#pace = new Pace(tokens)
   }
 
   async propose(tokens: readonly number[], room: number, others: number): Promise<readonly number[]> {
+    if (this.#beyond || tokens.length >= this.#draft.contextLength) return []
+    // Whoever steps beside this one does not wait until the draft, too, has read a long prompt.
+    if (this.#reading !== 'done' && others > 0) {
+      if (this.#reading === 'not yet') void this.#read(tokens)
+      return []
+    }
     const count = Math.min(room, this.#draft.contextLength - tokens.length, this.#pace.next(others))
     if (count <= 0) return []
-    const drafted = await this.#draft.generate({ ...this.#sampling, prompt: tokens, maxNewTokens: count, endTokens: [], ...(this.#signal && { signal: this.#signal }) }).result
+    const drafted = await this.#generate(tokens, count)
+    this.#reading = 'done'
+    if (drafted === undefined) return []
     // Models of one family pad their vocabularies differently.
     const foreign = drafted.tokens.findIndex((token) => token >= this.#vocabulary)
     return foreign < 0 ? drafted.tokens : drafted.tokens.slice(0, foreign)
@@ -32,5 +44,25 @@ export class DraftModel implements Speculator {
 
   told(proposed: number, accepted: number): void {
     this.#pace.told(proposed, accepted)
+  }
+
+  end(): void {
+    this.#stop.abort()
+  }
+
+  async #read(tokens: readonly number[]): Promise<void> {
+    this.#reading = 'under way'
+    await this.#generate(tokens, 0).catch(() => undefined) // the next guess fails as this does, and is told
+    this.#reading = 'done'
+  }
+
+  async #generate(prompt: readonly number[], maxNewTokens: number): Promise<GenerationResult | undefined> {
+    try {
+      return await this.#draft.generate({ ...this.#sampling, prompt, maxNewTokens, endTokens: [], speculation: false, signal: this.#stop.signal }).result
+    } catch (error) {
+      if (!(TenonError.isInstance(error) && error.code === 'TENON_INVALID_INPUT')) throw error
+      this.#beyond = true
+      return undefined
+    }
   }
 }

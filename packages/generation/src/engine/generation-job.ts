@@ -12,6 +12,7 @@ export interface GenerationJobOptions {
   /** Most tokens it may generate, as the context allows. */
   readonly maxNewTokens: number
   readonly exact: boolean
+  readonly onlyRead: boolean
   readonly expected: number
   readonly sampler: Sampler
   readonly text: TextStream
@@ -32,6 +33,7 @@ export class GenerationJob implements Job {
   readonly width = 1
   readonly scored = false
   readonly exact: boolean
+  readonly onlyRead: boolean
   readonly most: number
   readonly expected: number
   readonly promptLength: number
@@ -61,6 +63,7 @@ export class GenerationJob implements Job {
     this.promptLength = prompt.length
     this.#told = prompt.length
     this.exact = options.exact
+    this.onlyRead = options.onlyRead
     this.most = prompt.length + maxNewTokens
     this.expected = Math.min(this.most, options.expected)
     this.#context = { tokens, promptLength: prompt.length }
@@ -204,6 +207,7 @@ export class GenerationJob implements Job {
 
   #close(): void {
     this.#ended = true
+    this.#options.speculator?.end?.()
     this.#options.signal?.removeEventListener('abort', this.#abort)
     this.#options.onChange()
   }

@@ -32,6 +32,8 @@ export interface Job {
   readonly scored: boolean
   /** Whether its steps are chunks, as those that check guesses are. */
   readonly exact: boolean
+  /** Whether it may begin with nothing of the cache but what was read as a prompt. */
+  readonly onlyRead?: boolean
   /** Of the tokens, those that are the prompt's. */
   readonly promptLength: number
   readonly ended: boolean

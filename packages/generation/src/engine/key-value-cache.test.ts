@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { KeyValueCache, type Slot } from './key-value-cache.js'
+import { grow, KeyValueCache, type Slot } from './key-value-cache.js'
 
 const layout = { tensors: [{ name: 'key', heads: 2, size: 3 }, { name: 'value', heads: 1, size: 5 }], bytesPerPosition: 11 * 4 }
 
@@ -50,6 +50,30 @@ describe('a cache of keys and values', () => {
     await cache.reserve(4000, 4096)
     expect(slots.map((slot) => holds(cache, slot))).toEqual([true, true, true, true])
     expect(slots.map(({ tokens }) => tokens.length)).toEqual([100, 1700, 300, 400])
+  })
+
+  it('begins with nothing but what was read, for who wants that, wherever it was copied to and cut', async () => {
+    const { cache } = open()
+    const slot = await cache.acquire([], 100, 200)
+    grow(slot, tokensOf(20, 1), true)
+    grow(slot, tokensOf(30, 1).slice(20), false)
+    grow(slot, tokensOf(40, 1).slice(30), true) // behind what was not
+    cache.release(slot)
+    const lengths = async (onlyRead: boolean, length: number) => {
+      const other = await cache.acquire(tokensOf(length, 1), 100, 200, onlyRead)
+      const held = other.tokens.length
+      cache.release(other)
+      return [held, other === slot]
+    }
+    const copied = await cache.fork(slot, 200)
+    expect(await lengths(false, 50)).toEqual([40, true])
+    slot.tokens = []
+    expect(await lengths(true, 50)).toEqual([20, true]) // a copy of the other, in the empty place
+    cache.release(copied)
+    copied.tokens.length = 10
+    grow(copied, tokensOf(15, 1).slice(10), false)
+    slot.tokens = []
+    expect(await lengths(true, 50)).toEqual([10, false])
   })
 
   it('grows by whole blocks and by half at least, so that few copies are made', async () => {

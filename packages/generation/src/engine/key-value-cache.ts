@@ -9,6 +9,11 @@ export interface Slot {
   index: number
   /** What the cache validly holds: position i is tokens[i]'s. What lies behind is garbage. */
   tokens: number[]
+  /**
+   * Up to here they were read as a prompt is read from its beginning: by the prompt's graph, several at once. Behind it are rows that steps
+   * wrote, which differ in their last bits, or by the weights of another graph. It may lie behind the end of tokens that were taken back.
+   */
+  read: number
   inUse: boolean
   /** When it was last given back: what was used longest ago goes first. */
   usedAt: number
@@ -22,6 +27,16 @@ export interface CacheLimits {
   /** The context length. */
   readonly positions: number
 }
+
+/** Lets a slot hold what a run wrote behind what it held. @param read Whether the run was one that reads a prompt. */
+export function grow(slot: Slot, tokens: readonly number[], read: boolean): void {
+  const held = slot.tokens.length
+  slot.read = read && slot.read >= held ? held + tokens.length : Math.min(slot.read, held)
+  for (const token of tokens) slot.tokens.push(token)
+}
+
+/** How many tokens a slot and a text begin with alike. @param onlyRead Of those that were read. */
+export const shared = ({ tokens, read }: Slot, text: readonly number[], onlyRead: boolean): number => Math.min(commonPrefix(tokens, text), onlyRead ? read : Infinity)
 
 /** Capacity grows by whole blocks. */
 const BLOCK = 256
@@ -86,15 +101,16 @@ export class KeyValueCache {
    * A slot for a sequence that begins with these tokens, with the longest beginning of them that a slot holds. It is the caller's until `release`.
    * @param positions How many it should have room for now.
    * @param most How many it, and those in use, may come to need: `fits(all in use and this, most)` must hold.
+   * @param onlyRead Whether it may begin with nothing but what was read.
    */
-  async acquire(tokens: readonly number[], positions: number, most: number): Promise<Slot> {
+  async acquire(tokens: readonly number[], positions: number, most: number, onlyRead = false): Promise<Slot> {
     let best: Slot | undefined
-    let shared = 0
+    let alike = 0
     for (const slot of this.#slots) {
-      const length = commonPrefix(slot.tokens, tokens)
-      if (length > shared || (length === shared && best?.inUse && !slot.inUse)) {
+      const length = shared(slot, tokens, onlyRead)
+      if (length > alike || (length === alike && best?.inUse && !slot.inUse)) {
         best = slot
-        shared = length
+        alike = length
       }
     }
     if (best !== undefined && !best.inUse) best.usedAt = ++this.#clock // the last that goes where room is needed
@@ -102,11 +118,11 @@ export class KeyValueCache {
     const idle = this.#idle()
     const survives = best !== undefined && this.#slots.includes(best)
     // In its place, where little of what it holds would be lost: typing in an editor should not fill the cache with copies.
-    const inPlace = survives && !best!.inUse && shared * 2 >= best!.tokens.length
+    const inPlace = survives && !best!.inUse && alike * 2 >= best!.tokens.length
     const slot = inPlace ? best! : (idle.find(({ tokens: held }) => held.length === 0) ?? (await this.#add(most)) ?? idle.find((each) => each !== best) ?? idle[0]!)
     slot.inUse = true
-    if (survives && slot !== best) await this.copy(best!, slot, Math.min(shared, best!.tokens.length))
-    slot.tokens.length = Math.min(commonPrefix(slot.tokens, tokens), Math.max(0, tokens.length - 1)) // the last is run again, for its logits
+    if (survives && slot !== best) await this.copy(best!, slot, Math.min(alike, best!.tokens.length))
+    slot.tokens.length = Math.min(shared(slot, tokens, onlyRead), Math.max(0, tokens.length - 1)) // the last is run again, for its logits
     return slot
   }
 
@@ -153,7 +169,8 @@ export class KeyValueCache {
           buffer.copyWithin(this.#offset(heads, size, to.index, head) + start * size, source + start * size, source + length * size)
         }
       })
-      for (let position = start; position < length; position++) to.tokens.push(from.tokens[position]!)
+      grow(to, from.tokens.slice(start, length), true)
+      to.read = Math.min(to.read, Math.max(from.read, start))
     }
   }
 
@@ -218,7 +235,7 @@ export class KeyValueCache {
       this.#buffers[index] = target // the old one can go before the next is filled
     })
     kept.forEach((slot, place) => (slot.index = place))
-    while (kept.length < count) kept.push({ index: kept.length, tokens: [], inUse: false, usedAt: 0 })
+    while (kept.length < count) kept.push({ index: kept.length, tokens: [], read: 0, inUse: false, usedAt: 0 })
     this.#slots = kept
     this.#capacity = capacity
     this.#onResize(this.bytes)

@@ -106,13 +106,14 @@ describe('a tiny llama on ONNX Runtime', () => {
 
   it('is opened by a task, with what its files say', async () => {
     const freed: (() => void | PromiseLike<void>)[] = []
-    const context = {
+    const context: TaskContext = {
       emit: () => undefined,
       open: async () => ({ checkpoint: { ...opened.checkpoint, json: opened.checkpoint.json.bind(opened.checkpoint), tokenizer: async () => tokenizer }, graphs: { decoder: opened.decoder, prefill: opened.decoder }, maxLength: 128 }),
       compile: (graph) => opened.backend.compile(graph, {}, { emit: () => undefined }),
       task: () => Promise.reject(new Error('none')),
+      with: () => context,
       defer: (free) => void freed.push(free),
-    } as TaskContext
+    }
     const decoder = await openDecoder(context, { where: 'a test' })
     expect(decoder).toMatchObject({ contextLength: 128, vocabularySize: 96, endTokens: [2] })
     const { prompt, continuation } = greedy.texts[1]!
@@ -128,7 +129,7 @@ describe('a tiny llama on ONNX Runtime', () => {
     const prefill = { ...opened.decoder }
     let settle = () => {}
     const compiled = new Promise<void>((resolve, reject) => (settle = () => (failure === undefined ? resolve() : reject(failure))))
-    const context = {
+    const context: TaskContext = {
       emit: () => undefined,
       open: async () => ({ checkpoint: { ...opened.checkpoint, json: opened.checkpoint.json.bind(opened.checkpoint), tokenizer: async () => tokenizer }, graphs: { decoder: opened.decoder, prefill }, maxLength: 128 }),
       compile: async (graph) => {
@@ -136,8 +137,9 @@ describe('a tiny llama on ONNX Runtime', () => {
         return opened.backend.compile(graph, {}, { emit: () => undefined })
       },
       task: () => Promise.reject(new Error('none')),
+      with: () => context,
       defer: (free) => void freed.push(free),
-    } as TaskContext
+    }
     const decoder = await openDecoder(context, { where: 'a test' })
     const { prompt, continuation } = greedy.texts[1]!
     const impatient = new AbortController()

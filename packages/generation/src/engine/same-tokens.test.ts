@@ -103,7 +103,7 @@ describe('the tokens of a generation', () => {
     )
     // The property says nothing where none of this happened.
     expect(accepted).toBeGreaterThan(50)
-    expect(shared).toBeGreaterThan(20)
+    expect(shared).toBeGreaterThan(5)
     expect(cached).toBeGreaterThan(50)
   })
 })

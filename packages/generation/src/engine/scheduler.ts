@@ -3,7 +3,7 @@ import { breathe } from './breathe.js'
 import { commonPrefix } from './common-prefix.js'
 import type { DecoderRuns, Logits } from './decoder-runs.js'
 import { pendingTokens, type Job, type Row, type RowSlots } from './job.js'
-import type { KeyValueCache, Slot } from './key-value-cache.js'
+import { grow, shared, type KeyValueCache, type Slot } from './key-value-cache.js'
 
 export interface SchedulerOptions {
   /** Tokens of a prompt that are run at once. */
@@ -22,8 +22,9 @@ const WORTH_WAITING = 16
  * Where a chunk begins that runs the positions [past, end). One token is run with the one before it, whose rows are written again as they
  * are. ONNX Runtime's attention sums for one token otherwise than for several, by 6e-7; where activations are rounded to 8 bits (weights in
  * few bits) that grows until other tokens are chosen. All chunks of two and more give the same to the bit, however a text is cut into them.
+ * @param least Positions before this one are another graph's.
  */
-const startOf = (past: number, end: number): number => (end - past === 1 && past > 0 ? past - 1 : past)
+const startOf = (past: number, end: number, least: number): number => (end - past === 1 && past > least ? past - 1 : past)
 
 /**
  * Runs jobs side by side: each round runs a chunk of one prompt, then one step of all that decode, together. Jobs come and go
@@ -127,7 +128,7 @@ export class Scheduler {
       this.#jobs.push(job)
       const row = job.rows[0]!
       try {
-        row.slot = await this.#cache.acquire(job.scored ? [] : row.tokens, Math.min(job.most, Math.max(job.expected, row.tokens.length + 1)), this.#most())
+        row.slot = await this.#cache.acquire(job.scored ? [] : row.tokens, Math.min(job.most, Math.max(job.expected, row.tokens.length + 1)), this.#most(), job.onlyRead)
         job.admitted(row.slot.tokens.length)
       } catch (error) {
         if (!job.ended) job.fail(coded(error))
@@ -136,9 +137,9 @@ export class Scheduler {
   }
 
   /** Whether one under way is about to read what this one begins with: it then has only the rest to read. */
-  #isReadByOther({ rows: [row], scored }: Job): boolean {
+  #isReadByOther({ rows: [row], scored, onlyRead = false }: Job): boolean {
     if (scored) return false
-    const cached = Math.max(0, ...this.#cache.slots.map(({ tokens }) => commonPrefix(tokens, row!.tokens)))
+    const cached = Math.max(0, ...this.#cache.slots.map((slot) => shared(slot, row!.tokens, onlyRead)))
     return this.#jobs.some((other) => !other.ended && !other.held && other.rows.some((ahead) => pendingTokens(ahead) > 1 && commonPrefix(ahead.tokens, row!.tokens) >= cached + WORTH_WAITING))
   }
 
@@ -184,13 +185,14 @@ export class Scheduler {
     const most = job.scored ? scoredChunkTokens : alone ? chunkTokens : Math.min(chunkTokens, CHUNK_BESIDE_OTHERS)
     const ofPrompt = past < job.promptLength
     const end = Math.min(past + most, row.tokens.length, this.#runs.prefillsApart && ofPrompt ? job.promptLength : Infinity)
-    const from = startOf(past, end)
+    const from = startOf(past, end, this.#runs.prefillsApart && !ofPrompt ? job.promptLength : 0)
+    row.slot!.tokens.length = from // a run that fails may have written behind it
     using logits = await this.#run([job], async (signal) => {
       await this.#reserve(end)
       return this.#runs.chunk(row.slot!.index, row.tokens.slice(from, end), from, job.scored ? end - past : 1, ofPrompt ? 'prefill' : 'decoder', signal)
     })
     if (logits === undefined) return
-    row.slot!.tokens.push(...row.tokens.slice(past, end))
+    grow(row.slot!, row.tokens.slice(from, end), end - from > 1 && (ofPrompt || !this.#runs.prefillsApart))
     if (job.scored || end === row.tokens.length) await this.#give(row, logits.values, [])
     await this.#settle([job])
   }
@@ -224,14 +226,14 @@ export class Scheduler {
     const slot = row.slot!
     const past = slot.tokens.length
     const tokens = [...row.tokens.slice(past), ...proposed]
-    const end = past + tokens.length
-    const from = startOf(past, end)
+    // One token is run with another behind it: the one before it may be another graph's. There is room, since a row that steps is to grow by one at least.
+    const behind = tokens.length === 1 ? tokens : []
     using logits = await this.#run([row.job], async (signal) => {
-      await this.#reserve(end)
-      return this.#runs.chunk(slot.index, [...row.tokens.slice(from, past), ...tokens], from, tokens.length, 'decoder', signal)
+      await this.#reserve(past + tokens.length + behind.length)
+      return this.#runs.chunk(slot.index, [...tokens, ...behind], past, tokens.length, 'decoder', signal, behind.length)
     })
     if (logits === undefined) return
-    slot.tokens.push(...tokens)
+    grow(slot, tokens, !this.#runs.prefillsApart)
     await this.#give(row, logits.values, proposed)
     let kept = past
     while (kept < slot.tokens.length && slot.tokens[kept] === row.tokens[kept]) kept++
@@ -260,7 +262,7 @@ export class Scheduler {
       if (row === undefined) continue
       // Between rows, not behind the last: with it a generation may end, and whoever waits for that should find the logits freed.
       if (given++ > 0) await breathe()
-      slot.tokens.push(row.tokens.at(-1)!)
+      grow(slot, [row.tokens.at(-1)!], false)
       await this.#give(row, logits.values.subarray(place * vocabulary, (place + 1) * vocabulary), [])
     }
   }

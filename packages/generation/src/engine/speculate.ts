@@ -1,22 +1,33 @@
 import { checkOptions, InvalidOptionError } from '@tenon/core'
 import type { SamplingOptions } from '../sampling/index.js'
-import type { Decoder, Speculation } from './decoder.js'
+import type { Decoder, DraftModelOptions, Speculation } from './decoder.js'
+import { DRAFT_TOKENS } from './draft-choice.js'
 import { DraftModel } from './draft-model.js'
 import { PromptLookup } from './prompt-lookup.js'
 import type { Speculator } from './speculator.js'
+import { SAME_VOCABULARY, vocabulariesApart } from './vocabularies-apart.js'
 
-/** @throws InvalidOptionError */
-export function speculatorOf(speculation: Speculation, target: Decoder, sampling: SamplingOptions, signal: AbortSignal | undefined): Speculator {
+/**
+ * What guesses for a generation; nothing where nothing does.
+ * @param own The draft that the decoder was opened with.
+ * @throws InvalidOptionError
+ */
+export function speculatorOf(speculation: Speculation | undefined, target: Decoder, own: Required<DraftModelOptions> | undefined, sampling: SamplingOptions): Speculator | undefined {
+  if (speculation === false) return undefined
+  if (speculation === undefined || speculation === 'draft') {
+    if (own !== undefined) return new DraftModel(own.draft, { tokens: own.tokens, sampling, vocabulary: target.vocabularySize })
+    return speculation === undefined ? undefined : fail("is 'draft', and the model was opened without one", "Name one where the task is made: draft: './a-smaller-model-of-the-family'")
+  }
   if (speculation === 'prompt-lookup') return promptLookup({})
-  if (typeof speculation !== 'object' || speculation === null) return fail(`is ${String(speculation)}`, "Give 'prompt-lookup', { promptLookup: … } or { draft: decoder }")
+  if (typeof speculation !== 'object' || speculation === null) return fail(`is ${String(speculation)}`, "Give 'prompt-lookup', 'draft', { promptLookup: … }, { draft: decoder }, or false")
   if ('promptLookup' in speculation) {
     checkOptions('speculation', speculation, ['promptLookup'])
     return promptLookup(speculation.promptLookup)
   }
   checkOptions('speculation', speculation, ['draft', 'tokens'])
-  const { draft, tokens = 4 } = speculation
+  const { draft, tokens = DRAFT_TOKENS } = speculation
   checkDraft(draft, target)
-  return new DraftModel(draft, { tokens: positive(tokens, 'tokens'), sampling, vocabulary: target.vocabularySize, signal })
+  return new DraftModel(draft, { tokens: positive(tokens, 'tokens'), sampling, vocabulary: target.vocabularySize })
 }
 
 function promptLookup(options: { readonly tokens?: number; readonly longest?: number; readonly shortest?: number }): PromptLookup {
@@ -27,19 +38,11 @@ function promptLookup(options: { readonly tokens?: number; readonly longest?: nu
   return new PromptLookup(sizes)
 }
 
-/** How many tokens of two vocabularies are compared: others are not of a kind by chance. */
-const COMPARED = 256
-
 function checkDraft(draft: Decoder, target: Decoder): void {
   if (typeof draft?.generate !== 'function') fail('has no decoder as its draft', 'Give { draft: decoder }, one that openDecoder gave')
   if (draft === target) fail('drafts with the decoder itself', 'Open a smaller model as the draft')
-  const [size, of] = [target.tokenizer.vocabularySize, draft.tokenizer.vocabularySize]
-  if (size !== of) fail(`drafts with a model of ${of} tokens for one of ${size}`, 'Use a draft with the same vocabulary, such as a smaller model of the same family')
-  const step = Math.max(1, Math.floor(size / COMPARED))
-  for (let id = 0; id < size; id += step) {
-    const [here, there] = [target.tokenizer.tokenOf(id), draft.tokenizer.tokenOf(id)]
-    if (here !== there) fail(`drafts with a model whose token ${id} is '${there}', where it is '${here}'`, 'Use a draft with the same vocabulary, such as a smaller model of the same family')
-  }
+  const apart = vocabulariesApart(target.tokenizer, draft.tokenizer)
+  if (apart !== undefined) fail(`has a draft that ${apart}`, SAME_VOCABULARY)
 }
 
 function positive(value: number, option: string): number {

@@ -7,6 +7,8 @@ export interface Speculator {
   propose(tokens: readonly number[], room: number, others: number): readonly number[] | Promise<readonly number[]>
   /** How many of the tokens proposed last were right. */
   told(proposed: number, accepted: number): void
+  /** Nothing more is to be guessed; a guess under way need not end. */
+  end?(): void
 }
 
 const LONGEST_REST = 32

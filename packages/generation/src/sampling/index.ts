@@ -1,3 +1,4 @@
+export { greatest } from './greatest.js'
 export { InvalidLogitsError } from './invalid-logits-error.js'
 export { largest } from './largest.js'
 export { logSoftmax } from './log-softmax.js'

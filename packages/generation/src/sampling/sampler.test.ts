@@ -145,4 +145,8 @@ describe('options out of range', () => {
       expect(create).toThrow(`The option '${option}' of generate is`)
     }
   })
+
+  it('are refused where nobody knows them', () => {
+    expect(() => createSampler({ tempreature: 1 } as object)).toThrow("Did you mean 'temperature'?")
+  })
 })

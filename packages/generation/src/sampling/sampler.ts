@@ -39,7 +39,7 @@ export interface Sampler {
 /**
  * A sampler of these options.
  * @param where Whose options they are, for messages.
- * @throws InvalidOptionError where one is out of range.
+ * @throws InvalidOptionError where one is unknown or out of range.
  */
 export function createSampler(options: SamplingOptions = {}, where = 'createSampler'): Sampler {
   checkSamplingOptions(where, options)

@@ -1,4 +1,4 @@
-import { InvalidOptionError } from '@tenon/core'
+import { checkOptions, InvalidOptionError } from '@tenon/core'
 import type { LogitsProcessor } from './logits-processor.js'
 
 /**
@@ -33,6 +33,7 @@ export interface SamplingOptions {
   readonly logprobs?: boolean | undefined
 }
 
+/** Their names, for a task that passes them on. */
 export const samplingOptions = ['temperature', 'topK', 'topP', 'minP', 'typicalP', 'repetitionPenalty', 'frequencyPenalty', 'presencePenalty', 'noRepeatNgramSize', 'seed', 'processors', 'logprobs'] as const satisfies readonly (keyof SamplingOptions)[]
 
 const finite = (value: unknown): value is number => Number.isFinite(value)
@@ -55,8 +56,9 @@ const rules: Readonly<Record<keyof SamplingOptions, { fits(value: unknown): bool
   processors: { fits: (value) => Array.isArray(value) && value.every((each) => typeof each === 'function'), range: 'an array of functions (logits, { tokens, promptLength }) => void' },
 }
 
-/** @throws InvalidOptionError where one is out of range. Unknown options are the caller's to find: he may have more. */
+/** @throws InvalidOptionError where one is unknown or out of range. */
 export function checkSamplingOptions(where: string, options: SamplingOptions): void {
+  checkOptions(where, options, samplingOptions)
   for (const option of samplingOptions) {
     const value: unknown = options[option]
     if (value === undefined || rules[option].fits(value)) continue

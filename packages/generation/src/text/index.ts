@@ -1,2 +1,2 @@
 export { checkStopStrings, TextStream, type TextStreamOptions } from './text-stream.js'
-export { vocabularyOf, type Vocabulary } from './vocabulary.js'
+export { spellVocabulary, vocabularyOf, type Vocabulary } from './vocabulary.js'

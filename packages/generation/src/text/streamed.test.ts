@@ -36,6 +36,49 @@ describe('streamed text', () => {
     expect(seen).toEqual(['a', 'b'])
   })
 
+  /** Work without an end, that waits where it is told to. */
+  const endless = async (log: { emitted: number }, emit: (text: string) => Promise<void> | undefined, ends: AbortSignal) => {
+    for (; !ends.aborted && log.emitted < 10_000; log.emitted++) {
+      await turn()
+      await emit('x')
+    }
+    return { emitted: log.emitted }
+  }
+
+  it('holds its work up where whoever iterates stops pulling, until he goes on or asks for the result', async () => {
+    const log = { emitted: 0 }
+    const made = streamed((emit, ends) => endless(log, emit, ends), undefined)
+    const pieces = made[Symbol.asyncIterator]()
+    await pieces.next()
+    for (let index = 0; index < 100; index++) await turn()
+    const held = log.emitted
+    expect(held).toBeLessThan(40)
+    for (let index = 0; index < 50; index++) await pieces.next()
+    for (let index = 0; index < 100; index++) await turn()
+    expect(log.emitted).toBeGreaterThan(held + 40)
+    expect(log.emitted).toBeLessThan(held + 60)
+    expect(await made.result).toEqual({ emitted: 10_000 })
+  })
+
+  it('lets work that is held up see that it was aborted', async () => {
+    const controller = new AbortController()
+    const log = { emitted: 0 }
+    const made = streamed((emit, ends) => endless(log, emit, ends), controller.signal)
+    await made[Symbol.asyncIterator]().next()
+    for (let index = 0; index < 100; index++) await turn()
+    controller.abort()
+    expect((await made.result).emitted).toBeLessThan(40)
+  })
+
+  it('ends what of its work is still under way when a part of it has failed', async () => {
+    const log = { emitted: 0 }
+    let other: Promise<unknown> | undefined
+    const made = streamed((emit, ends) => Promise.all([(other = endless(log, emit, ends)), turn().then(() => Promise.reject(new RangeError('no')))]), undefined)
+    await expect(made.result).rejects.toThrow(RangeError)
+    await other
+    expect(log.emitted).toBeLessThan(10)
+  })
+
   it('is cancelled by leaving the loop', async () => {
     const { made, log } = emitting(['a', 'b', 'c', 'd'])
     for await (const text of made) if (text === 'b') break

@@ -1,5 +1,6 @@
+import type { Tokenizer } from '@tenon/core'
 import { describe, expect, it } from 'vitest'
-import { vocabularyOf } from './index.js'
+import { spellVocabulary, vocabularyOf } from './index.js'
 import { tokenizers } from './test-tokenizers.js'
 
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString()
@@ -17,6 +18,27 @@ describe('a vocabulary', () => {
 
   it('is made once for a tokenizer', () => {
     expect(vocabularyOf(tokenizers['byte-level'])).toBe(vocabularyOf(tokenizers['byte-level']))
+  })
+
+  it('is spelled in portions where somebody can wait, and at once where somebody cannot', async () => {
+    const { tokenOf } = tokenizers['byte-level']
+    const large = (): Tokenizer => ({ ...tokenizers['byte-level'], vocabularySize: 30_000, addedTokens: [], tokenOf: (id) => `${tokenOf(id % 100)}${(id * 7919) % 30_000}` })
+    const tokenizer = large()
+    let turns = 0
+    let turning = setImmediate(function turn() {
+      turns++
+      turning = setImmediate(turn)
+    })
+    const spelled = await spellVocabulary(tokenizer)
+    clearImmediate(turning)
+    expect(turns).toBeGreaterThan(2)
+    expect(vocabularyOf(tokenizer)).toBe(spelled)
+    const other = large()
+    const waiting = spellVocabulary(other)
+    const known = vocabularyOf(other)
+    expect(await waiting).toBe(known)
+    expect(known.sorted).toEqual(spelled.sorted)
+    expect(Array.from({ length: known.size }, (_, id) => text(known.bytes(id)))).toEqual(Array.from({ length: spelled.size }, (_, id) => text(spelled.bytes(id))))
   })
 
   it('spells pieces of words as they read in the middle of a text', () => {

@@ -32,22 +32,58 @@ export function vocabularyOf(tokenizer: Tokenizer): Vocabulary {
   return vocabulary
 }
 
+const spellings = new WeakMap<Tokenizer, Promise<Vocabulary>>()
+
+/** The same, spelled in portions of a few milliseconds, between which the event loop turns: for what is opened and will want it. */
+export function spellVocabulary(tokenizer: Tokenizer): Promise<Vocabulary> {
+  const spelling = spellings.get(tokenizer) ?? inPortions(tokenizer)
+  spellings.set(tokenizer, spelling)
+  return spelling
+}
+
+async function inPortions(tokenizer: Tokenizer): Promise<Vocabulary> {
+  const work = spelled(tokenizer)
+  for (let step = work.next(); ; step = work.next()) {
+    const known = vocabularies.get(tokenizer) // somebody could not wait
+    if (known !== undefined) return known
+    if (step.done === true) {
+      vocabularies.set(tokenizer, step.value)
+      return step.value
+    }
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+}
+
 function spell(tokenizer: Tokenizer): Vocabulary {
+  const work = spelled(tokenizer)
+  for (;;) {
+    const step = work.next()
+    if (step.done === true) return step.value
+  }
+}
+
+/** Tokens that are spelled, or compared, in a portion. */
+const PORTION = 4096
+
+function* spelled(tokenizer: Tokenizer): Generator<void, Vocabulary> {
   const special = specialIds(tokenizer)
   const size = tokenizer.addedTokens.reduce((most, { id }) => Math.max(most, id + 1), tokenizer.vocabularySize)
   const { bytes: bytesOf } = spellingOf(tokenizer)
-  const spelled = Array.from({ length: size }, (_, id) => {
+  const tokens: (Uint8Array | undefined)[] = []
+  for (let id = 0; id < size; id++) {
     const token = special.has(id) ? undefined : tokenizer.tokenOf(id)
-    return token === undefined ? undefined : bytesOf(token)
-  })
+    tokens.push(token === undefined ? undefined : bytesOf(token))
+    if (id % PORTION === PORTION - 1) yield
+  }
 
   const starts = new Uint32Array(size + 1)
-  for (let id = 0; id < size; id++) starts[id + 1] = starts[id]! + (spelled[id]?.length ?? 0)
+  for (let id = 0; id < size; id++) starts[id + 1] = starts[id]! + (tokens[id]?.length ?? 0)
   const all = new Uint8Array(starts[size]!)
-  spelled.forEach((bytes, id) => bytes !== undefined && all.set(bytes, starts[id]))
+  tokens.forEach((bytes, id) => bytes !== undefined && all.set(bytes, starts[id]))
+  yield
   const bytes = (id: number) => all.subarray(starts[id] ?? 0, starts[id + 1] ?? 0)
 
-  const sorted = sortedByBytes(all, starts)
+  const sorted = yield* sortedByBytes(all, starts)
 
   function firstAtLeast(key: Uint8Array): number {
     let low = 0
@@ -81,7 +117,7 @@ const FEW = 24
  * The ids of all that is not empty, in the order of its bytes; lower ids first among equals. Sorted byte by byte from the first one on,
  * which looks at each byte about once.
  */
-function sortedByBytes(all: Uint8Array, starts: Uint32Array): Int32Array {
+function* sortedByBytes(all: Uint8Array, starts: Uint32Array): Generator<void, Int32Array> {
   const size = starts.length - 1
   const sorted = Int32Array.from({ length: size }, (_, id) => id).filter((id) => starts[id + 1]! > starts[id]!)
   const spare = new Int32Array(sorted.length)
@@ -95,8 +131,14 @@ function sortedByBytes(all: Uint8Array, starts: Uint32Array): Int32Array {
   // Bucket 0 is for those that are at their end.
   const bucket = (id: number, depth: number) => (starts[id]! + depth < starts[id + 1]! ? all[starts[id]! + depth]! + 1 : 0)
   const open: [start: number, end: number, depth: number][] = [[0, sorted.length, 0]]
+  let done = 0
   for (let range = open.pop(); range !== undefined; range = open.pop()) {
     const [start, end, depth] = range
+    done += end - start
+    if (done > PORTION) {
+      done = 0
+      yield
+    }
     if (end - start <= FEW) {
       sorted.subarray(start, end).sort((a, b) => compare(a, b, depth))
       continue

@@ -15,3 +15,39 @@ export function continuing(text: string, vocabulary: Vocabulary): LogitsProcesso
     for (const [index, id] of allowed.entries()) logits[id] = kept[index]!
   }
 }
+
+/** Counts what one generation writes: how many of its tokens say something behind the text that it begins with, and do not only write that once more. */
+export class NewTokens {
+  /** How many the generation had made when the last token was chosen. */
+  #made = 0
+  /** Of them, those that lie within the text. */
+  #again = 0
+  #bytes = 0
+  readonly #length: number
+  readonly #vocabulary: Vocabulary
+
+  constructor(text: string, vocabulary: Vocabulary) {
+    this.#length = Buffer.byteLength(text)
+    this.#vocabulary = vocabulary
+  }
+
+  /** Changes no logits. */
+  readonly counting: LogitsProcessor = (_, { tokens, promptLength }) => {
+    const made = tokens.length - promptLength
+    for (; this.#made < made && this.#bytes < this.#length; this.#made++) {
+      this.#bytes += this.#vocabulary.bytes(tokens[promptLength + this.#made]!).length
+      if (this.#bytes <= this.#length) this.#again++
+    }
+    this.#made = made
+  }
+
+  /** How many there were before the token that was chosen last. */
+  get before(): number {
+    return this.#made - this.#again
+  }
+
+  /** How many of these are new. */
+  of(generated: number): number {
+    return generated - Math.min(this.#again, generated)
+  }
+}

@@ -10,7 +10,7 @@ import { createTextEncoder } from './text-encoder.js'
 
 async function prompterFor(tokenizer: Tokenizer) {
   const [format, encoder] = await Promise.all([findFormat(tokenizer, { json: async () => undefined }), createTextEncoder(tokenizer)])
-  const prompter = new Prompter({ reference: 'the model', format, encoder, idOf: (token) => tokenizer.idOf(token), beginning: tokenizer.idOf('<|endoftext|>'), vocabulary: () => vocabularyOf(tokenizer) })
+  const prompter = new Prompter({ reference: 'the model', format, encoder, idOf: (token) => tokenizer.idOf(token), beginning: tokenizer.idOf('<|endoftext|>'), vocabulary: async () => vocabularyOf(tokenizer) })
   const ask = (request: Partial<PromptRequest>) => prompter.prompt({ prefix: '', suffix: '', files: [], infill: 'middle', contextTokens: 2048, truncate: true, healing: false, ...request })
   return { ask, spelt: async (request: Partial<PromptRequest>) => spell(tokenizer, (await ask(request)).ids) }
 }
@@ -54,6 +54,20 @@ describe('a prompt', () => {
     const { ask } = await prompterFor(tokenizer)
     const { ids } = await ask({ prefix: 'ret', suffix: 'a' })
     expect(ids.map((id) => tokenizer.tokenOf(id))).toEqual(['<s>', '▁<PRE>', '▁ret', '▁<SUF>', 'a', '▁<MID>'])
+  })
+
+  it.each([
+    ['path', { path: `${'folder/'.repeat(60)}a.py` }],
+    ['repository', { path: 'a.py', repository: 'geometry'.repeat(60) }],
+  ])('leaves other files out where the %s alone would take the room of the text around the cursor', async (_, named) => {
+    const { ask, spelt } = await prompterFor(await byteLevelTokenizer(qwenTokens))
+    const request = { ...around, ...named, files: [{ path: 'b.py', text: 'area = 1\n'.repeat(20) }], contextTokens: 128 }
+    for (const suffix of [around.suffix, '']) {
+      const { ids, context } = await ask({ ...request, suffix })
+      expect(ids.length).toBeLessThanOrEqual(128)
+      expect(context).toMatchObject({ prefixStart: 0, files: [] })
+    }
+    expect(await spelt(request)).toBe('<|fim_prefix|>def area(r):\n    return <|fim_suffix|>\n\nprint(area(2))\n<|fim_middle|>')
   })
 
   it('begins as the tokenizer begins every text', async () => {

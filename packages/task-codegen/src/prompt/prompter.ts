@@ -53,7 +53,7 @@ export interface PrompterParts {
   readonly idOf: (token: string) => number | undefined
   /** What stands before a prompt that would be empty. */
   readonly beginning: number | undefined
-  readonly vocabulary: () => Vocabulary
+  readonly vocabulary: () => Promise<Vocabulary>
 }
 
 /** Of a file that is written: what its next prompt has in common with the last. */
@@ -88,6 +88,12 @@ const TYPED_SHARE = 1 / 8
 /** The share that other files may have. */
 const FILES_SHARE = 1 / 2
 
+/** The most that they may have with what is written around them: their names, the repository's, the file's own. */
+const HEADER_SHARE = 3 / 4
+
+/** The same each time, as what is held goes by. */
+const NONE: readonly ContextFile[] = []
+
 /** Control tokens around prefix, suffix and middle. */
 const CONTROLS = 3
 
@@ -121,10 +127,13 @@ export class Prompter {
     const infill = request.infill === 'middle' && suffix.trim() !== ''
     if (infill && format.fim === undefined) throw new NoInfillingError(reference)
     const session = this.#session(path)
-    const files = await this.#files(session, request)
-    const layout = header(format, { files, path, repository, language })
-    const around = await this.#ids([...layout.before, ...layout.opening])
-    const room = contextTokens - encoder.start.length - around.length - (infill ? CONTROLS : 0)
+    const most = contextTokens - encoder.start.length - (infill ? CONTROLS : 0)
+    let files = await this.#files(session, request)
+    let layout = header(format, { files, path, repository, language })
+    let around = await this.#ids([...layout.before, ...layout.opening])
+    // Names may be as long as anything: files that would leave little of the text around the cursor stay out.
+    if (around.length > most * HEADER_SHARE) [files, layout, around] = [NONE, header(format, { files: NONE }), []]
+    const room = most - around.length
     const working: Working = { request, session, files, layout, room, block: Math.ceil(contextTokens / 2), encoder: placed(encoder, around.length === 0 ? 'start' : 'inside') }
     return infill ? this.#infilling(working) : this.#going(working)
   }
@@ -185,7 +194,7 @@ export class Prompter {
     const start = Math.max(0, text.lastIndexOf('\n', Math.max(0, text.length - TAIL)) + 1)
     const tail = text.slice(Math.max(start, text.length - 2 * TAIL))
     const { ids } = await this.#parts.encoder.encode(tail, 'inside')
-    return cutBack(tail, ids, Math.max(0, from - (text.length - tail.length)), this.#parts.vocabulary())
+    return cutBack(tail, ids, Math.max(0, from - (text.length - tail.length)), await this.#parts.vocabulary())
   }
 
   #prompt(ids: readonly number[], cut: string, { files, ...context }: Omit<PromptContext, 'tokens' | 'files'> & { files: readonly ContextFile[] }): Prompt {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { candidateOf, rank } from './rank.js'
 
-const made = (text: string, logprob: number, { errors = 0, tokens = 2 } = {}) => candidateOf(text, errors, 'scope', { logprob, tokens: Array.from({ length: tokens }, () => 1) })
+const made = (text: string, logprob: number, { errors = 0, tokens = 2 } = {}) => candidateOf(text, 'scope', { logprob, tokens: Array.from({ length: tokens }, () => 1), errors })
 const texts = (...all: Parameters<typeof rank>[0]) => rank(all).map(({ text }) => text)
 
 describe('candidates', () => {

@@ -24,7 +24,7 @@ export interface Statement {
 export class Syntax {
   private tree: Tree | undefined
   private tail = ''
-  /** It took too long once, and would again. */
+  /** It took too long once, and would again; or it was disposed of. */
   private failed = false
   private readonly rules: SyntaxRules
   private readonly keptEnd: Point
@@ -145,9 +145,11 @@ export class Syntax {
     return count
   }
 
+  /** Frees the tree. Asked again, it parses nothing: a completion that ends late has no use for it. */
   dispose(): void {
     this.tree?.delete()
     this.tree = undefined
+    this.failed = true
   }
 }
 

@@ -131,6 +131,71 @@ describe('what a template may cost', () => {
     expect(performance.now() - began).toBeLessThan(10_000) // about 1 s alone, at worst
   })
 
+  // 200,000 characters are read thousands of times, by calls of a step or two: unpaid, that took minutes, and ended with a text.
+  const long = "{% set s = 'a' * 200000 %}{% set digits = '1' * 200000 ~ 'x' %}{% set d = {'a': 1} %}{% set blanks = [''] * 50000 %}{% set zeros = [0] * 50000 %}"
+  it.each([
+    ['int', 's|int'],
+    ['float', 's|float'],
+    ['int in another base', "s|int(0, 16)"],
+    ['digits that are no number', 'digits|float'],
+    ['attr', 'd|attr(s)'],
+    ['map by an attribute', '[d]|map(attribute=s)|list'],
+    ['sort without case', "[s, 'b']|sort"],
+    ['max without case', "[s, 'b']|max"],
+    ['unique without case', '[s]|unique'],
+    ['strip', "'b'.strip(s)"],
+    ['trim', "'b'|trim(s)"],
+    ['a format without places', 's % ()'],
+    ['the filter format', 's|format'],
+    ['strftime_now', 'strftime_now(s)'],
+    ['is lower', 's is lower'],
+    ['is upper', 's is upper'],
+    ['a key', "d[s ~ 'b']"],
+    ['a key that was added to', "d[s + 'b']"],
+    ['get', "d.get(s + 'b')"],
+    ['a key that is looked for', "(s + 'b') in d"],
+    ['a dict of such a key', "{s + 'b': 1}"],
+    ['sum', 'zeros|sum'],
+    ['join', "blanks|join"],
+    ['max of many', 'zeros|max'],
+    ['unique of many', 'zeros|unique'],
+  ])('is paid for however little is said of it: %s', (_, expression) => {
+    const source = `${long}{% for i in range(300) %}{% set x = ${expression} %}{% endfor %}`
+    expect(rendering(source, {}, { steps: 500_000 })).toMatchObject({ reason: 'limit' })
+  })
+
+  it.each([
+    ['zfill', "'a'.zfill(-10 ** 15)"],
+    ['indent', "'a'|indent(-10 ** 15)"],
+    ['JSON', '[1]|tojson(indent=-10 ** 15)'],
+    ['no number', "'a'.zfill(10 ** 400 - 10 ** 400)"],
+    ['a text as often as no number', "'a' * (10 ** 400 - 10 ** 400)"],
+  ])('is bounded behind a width below nothing, too: %s', (_, expression) => {
+    expect(rendering(`{{ ${expression} }}{% for i in range(30000) %}{% endfor %}`, {}, { steps: 20_000 })).toMatchObject({ reason: 'limit' })
+  })
+
+  it.each(['is lower', 'is upper', 'is filter', 'is test'])('is bounded where lists in lists are read as a text: %s', (test) => {
+    const source = `{% set ns = namespace(l=['a']) %}{% for i in range(24) %}{% set ns.l = [ns.l, ns.l] %}{% endfor %}{{ ns.l ${test} }}{{ 'a'.startswith((ns.l,)) }}`
+    const began = performance.now()
+    expect(rendering(source)).toBeInstanceOf(ChatTemplateError)
+    expect(performance.now() - began).toBeLessThan(1_000)
+  })
+
+  it.each([
+    ['in', "part in text"],
+    ['find', 'text.find(part)'],
+    ['rfind', "text.rfind(part)"],
+    ['split', 'text.split(part)'],
+    ['replace', "text|replace(part, '')"],
+    ['count', 'text.count(part)'],
+    ['rpartition', 'text.rpartition(part)'],
+  ])('is bounded where a long text is looked for that is nearly there: %s', (_, expression) => {
+    const source = `{% set text = 'a' * 400000 %}{% set part = 'b' ~ 'a' * 100000 ~ 'b' %}{{ ${expression} }}`
+    const began = performance.now()
+    expect(rendering(source)).toMatchObject({ reason: 'limit' })
+    expect(performance.now() - began).toBeLessThan(2_000)
+  })
+
   it.each([
     ['brackets', `{{ ${'('.repeat(100_000)}1${')'.repeat(100_000)} }}`],
     ['signs', `{{ ${'-'.repeat(100_000)}1 }}`],

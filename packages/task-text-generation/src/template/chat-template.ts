@@ -29,6 +29,8 @@ export interface RenderOptions extends Partial<Limits> {
  */
 export class ChatTemplate {
   readonly name: string
+  /** Every text that stands in the template, joined by U+0000. */
+  readonly literals: string
   readonly #program: Program
 
   /**
@@ -39,11 +41,7 @@ export class ChatTemplate {
     this.name = name
     if (source.length > LONGEST) throw new ChatTemplateError({ template: name, reason: 'limit', problem: `has ${source.length} characters, more than ${LONGEST}` })
     this.#program = this.#told(() => parse(source))
-  }
-
-  /** Every text that stands in the template, joined by U+0000. */
-  get literals(): string {
-    return this.#program.literals.join('\0')
+    this.literals = this.#program.literals.join('\0')
   }
 
   /** @throws ChatTemplateError where it fails, refuses, or takes too long. */

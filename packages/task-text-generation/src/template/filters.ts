@@ -44,11 +44,17 @@ const firstOf = (items: readonly Value[], which: string): Value => (items.length
 const yes = (value: Value | undefined) => value !== undefined && isTrue(value)
 
 /** What items are sorted, grouped and told apart by: themselves or an attribute, without case unless asked. */
-function keyBy({ attribute }: Tools, name: Value | undefined, caseSensitive: boolean): (item: Value) => Value {
+function keyBy({ attribute, budget }: Tools, name: Value | undefined, caseSensitive: boolean): (item: Value) => Value {
+  const fold = (key: Value) => {
+    if (typeof key !== 'string' || caseSensitive) return key
+    budget.text(key.length)
+    return key.toLowerCase()
+  }
+  if (name === undefined || name === null) return fold
+  if (typeof name === 'string') budget.text(name.length)
+  const names = typeof name === 'string' ? name.split(',') : [name]
   return (item) => {
-    const fold = (key: Value) => (typeof key === 'string' && !caseSensitive ? key.toLowerCase() : key)
-    if (name === undefined || name === null) return fold(item)
-    const names = typeof name === 'string' ? name.split(',') : [name]
+    budget.spend(names.length)
     return names.length === 1 ? fold(attribute(item, names[0]!)) : new Tuple(names.map((each) => fold(attribute(item, each))))
   }
 }
@@ -63,7 +69,9 @@ function extreme(name: string, sign: number) {
   return filter(name, ['case_sensitive', 'attribute'], (value, arg, tools) => {
     const key = keyBy(tools, arg(1), yes(arg(0)))
     let best: Value | undefined
-    for (const item of itemsOf(value, tools.budget)) if (best === undefined || sign * compare(key(item), key(best), tools.budget) > 0) best = item
+    const items = itemsOf(value, tools.budget)
+    tools.budget.spend(items.length)
+    for (const item of items) if (best === undefined || sign * compare(key(item), key(best), tools.budget) > 0) best = item
     return firstOf(best === undefined ? [] : [best], name)
   })
 }
@@ -85,11 +93,12 @@ function choosing(name: string, keeps: boolean, byAttribute: boolean): [string, 
   ]
 }
 
-function asNumber(value: Value): number | undefined {
+function asNumber(value: Value, budget: Budget): number | undefined {
   if (isNumber(value)) return numberOf(value)
   if (typeof value !== 'string') return undefined
+  budget.text(value.length)
   const text = stripEnd(stripStart(value))
-  return /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i.test(text) ? Number(text) : undefined
+  return /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i.test(text) ? Number(text) : undefined
 }
 
 /** Jinja's own filters, but for those that make HTML. */
@@ -131,17 +140,18 @@ export const filters: ReadonlyMap<string, Filter> = new Map<string, Filter>([
   ofText('escape', (text) => text.replace(/[&<>"']/g, (character) => ESCAPED[character]!)),
   filter('first', [], (value, _, { budget }) => firstOf(itemsOf(value, budget), 'first')),
   filter('last', [], (value, _, { budget }) => firstOf(itemsOf(value, budget).slice(-1), 'last')),
-  filter('float', ['default'], (value, arg) => {
-    const number = asNumber(present(value))
+  filter('float', ['default'], (value, arg, { budget }) => {
+    const number = asNumber(present(value), budget)
     return number === undefined ? (arg(0) === undefined ? new Float(0) : arg(0)!) : new Float(number)
   }),
-  filter('int', ['default', 'base'], (value, arg) => {
+  filter('int', ['default', 'base'], (value, arg, { budget }) => {
     const base = wholeArgument('int', arg(1), 10)
     if (base !== 10 && typeof value === 'string') {
+      budget.text(value.length)
       const number = Number.parseInt(value, base)
       return Number.isNaN(number) ? (arg(0) === undefined ? 0 : arg(0)!) : number
     }
-    const number = asNumber(present(value))
+    const number = asNumber(present(value), budget)
     return number === undefined || !Number.isFinite(number) ? (arg(0) === undefined ? 0 : arg(0)!) : Math.trunc(number)
   }),
   ['format', (value, positional, _, { budget }) => formatted(print(value, budget), positional, budget)],
@@ -218,8 +228,9 @@ export const filters: ReadonlyMap<string, Filter> = new Map<string, Filter>([
     return typeof value === 'string' ? items.toReversed().join('') : items.toReversed()
   }),
   filter('round', ['precision', 'method'], (value, arg) => {
-    const number = asNumber(present(value))
-    if (number === undefined || !isNumber(value)) throw failed(`rounds a value of the type ${typeOf(value)}`)
+    const of = present(value)
+    if (!isNumber(of)) throw failed(`rounds a value of the type ${typeOf(of)}`)
+    const number = numberOf(of)
     const scale = 10 ** wholeArgument('round', arg(0), 0)
     const how = textArgument('round', arg(1), 'common')
     if (how !== 'common' && how !== 'ceil' && how !== 'floor') throw failed(`rounds by the method '${how}'`)
@@ -248,7 +259,9 @@ export const filters: ReadonlyMap<string, Filter> = new Map<string, Filter>([
   filter('sort', ['reverse', 'case_sensitive', 'attribute'], (value, arg, tools) => sorted(itemsOf(value, tools.budget), keyBy(tools, arg(2), yes(arg(1))), yes(arg(0)), tools.budget)),
   filter('sum', ['attribute', 'start'], (value, arg, tools) => {
     const attribute = arg(0)
-    const numbers = itemsOf(value, tools.budget).map((item) => (attribute === undefined || attribute === null ? item : tools.attribute(item, attribute)))
+    const items = itemsOf(value, tools.budget)
+    tools.budget.spend(items.length)
+    const numbers = items.map((item) => (attribute === undefined || attribute === null ? item : tools.attribute(item, attribute)))
     const all = [arg(1) ?? 0, ...numbers]
     if (!all.every((each) => isNumber(each))) throw failed('sums values that are no numbers')
     return numeric(all.reduce<number>((sum, each) => sum + numberOf(each as number), 0), all.some((each) => each instanceof Float))
@@ -269,6 +282,7 @@ export const filters: ReadonlyMap<string, Filter> = new Map<string, Filter>([
     const text = print(value, budget)
     budget.text(text.length)
     const of = arg(0) === undefined || arg(0) === null ? undefined : textArgument('trim', arg(0))
+    budget.spend(of?.length ?? 0)
     return stripEnd(stripStart(text, of), of)
   }),
   filter('truncate', ['length', 'killwords', 'end', 'leeway'], (value, arg, { budget }) => {
@@ -283,6 +297,7 @@ export const filters: ReadonlyMap<string, Filter> = new Map<string, Filter>([
     const kept: { item: Value; key: Value }[] = []
     const known = new Set<Key>()
     for (const item of itemsOf(value, tools.budget)) {
+      tools.budget.spend(1)
       const of = key(item)
       const isPlain = of === null || typeof of !== 'object'
       if (isPlain ? known.has(of) : kept.some((each) => equals(each.key, of, tools.budget))) continue

@@ -83,7 +83,14 @@ export class Interpreter {
           throw new Fault('raised', print(message ?? '', this.#budget))
         },
       ],
-      ['strftime_now', (positional, named) => strftime(now(), textArgument('strftime_now', bind('strftime_now', ['format'], positional, named)[0]))],
+      [
+        'strftime_now',
+        (positional, named) => {
+          const format = textArgument('strftime_now', bind('strftime_now', ['format'], positional, named)[0])
+          this.#budget.text(format.length * 5) // %F makes ten characters of two
+          return strftime(now(), format)
+        },
+      ],
     ]
   }
 
@@ -290,7 +297,7 @@ export class Interpreter {
       case 'tuple':
         return new Tuple(node.items.map((item) => this.#evaluate(item, scope)))
       case 'dict':
-        return new Map(node.items.map(([key, value]) => [keyOf(this.#evaluate(key, scope)), this.#evaluate(value, scope)]))
+        return new Map(node.items.map(([key, value]) => [keyOf(this.#evaluate(key, scope), this.#budget), this.#evaluate(value, scope)]))
       case 'member':
         return this.#member(this.#evaluate(node.of, scope), node.name)
       case 'item':
@@ -378,8 +385,8 @@ export class Interpreter {
   #test(name: string, value: Value, positional: readonly Value[]): boolean {
     const test = Object.hasOwn(tests, name) ? tests[name] : undefined
     if (test !== undefined) return test(value, positional[0] ?? null, this.#budget)
-    if (name === 'filter') return filters.has(String(value))
-    if (name === 'test') return Object.hasOwn(tests, String(value))
+    if (name === 'filter') return typeof value === 'string' && filters.has(value)
+    if (name === 'test') return typeof value === 'string' && Object.hasOwn(tests, value)
     throw new Fault('syntax', `has the unknown test '${name}'`)
   }
 
@@ -395,13 +402,14 @@ export class Interpreter {
   /** `value[key]`: an item, or else a method. */
   #item(value: Value, key: Value): Value {
     present(value)
+    if (typeof key === 'string') this.#budget.text(key.length)
     if (typeof key === 'number' || typeof key === 'boolean') {
       const index = Number(key)
       if (typeof value === 'string') return points(value, this.#budget).at(index) ?? missing(value, index)
       if (isList(value) || value instanceof Tuple) return orElse(itemsOf(value, this.#budget).at(index), () => missing(value, index))
     }
     if (value !== null && isDict(value)) {
-      const entry = value.get(keyOf(key))
+      const entry = value.get(keyOf(key, this.#budget))
       if (entry !== undefined) return entry
     }
     return typeof key === 'string' ? this.#member(value, key) : missing(value, print(key, this.#budget))
@@ -409,8 +417,10 @@ export class Interpreter {
 
   /** What filters take for an attribute: an index, or names with points between them. */
   #path(value: Value, path: Value, otherwise: Value | undefined): Value {
+    if (typeof path === 'string') this.#budget.text(path.length)
     const names = typeof path === 'string' ? path.split('.').map((name) => (/^\d+$/.test(name) ? Number(name) : name)) : [path]
     return names.reduce<Value>((of, name) => {
+      this.#budget.spend(1)
       const found = this.#item(of, name)
       return found instanceof Undefined && otherwise !== undefined ? otherwise : found
     }, value)
@@ -422,7 +432,8 @@ const orElse = <T>(value: Value | undefined, otherwise: () => T): Value | T => (
 
 const missing = (value: Value, name: string | number) => new Undefined(`uses '${name}' of a value of the type ${typeOf(value)}, which does not have it`)
 
-function keyOf(value: Value): Key {
+function keyOf(value: Value, budget: Budget): Key {
+  if (typeof value === 'string') budget.text(value.length)
   if (value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value
   if (value instanceof Float) return value.value
   throw failed(`takes a value of the type ${typeOf(present(value))} for the key of an entry`)
@@ -438,6 +449,6 @@ function entriesOf(value: Value | undefined, budget: Budget): [Key, Value][] {
   return itemsOf(present(value), budget).map((pair) => {
     const [key, item, ...rest] = itemsOf(pair, budget)
     if (key === undefined || item === undefined || rest.length > 0) throw failed('takes something other than pairs for entries')
-    return [keyOf(key), item]
+    return [keyOf(key, budget), item]
   })
 }

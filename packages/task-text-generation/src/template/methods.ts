@@ -1,7 +1,7 @@
 import type { Budget } from './budget.js'
 import { bind, textArgument, wholeArgument } from './call-arguments.js'
 import { failed } from './fault.js'
-import { Callable, equals, isDict, isList, itemsOf, joinedBy, points, Tuple, Undefined, type Key, type Value } from './values.js'
+import { Callable, entryOf, equals, isDict, isList, itemsOf, joinedBy, points, Tuple, Undefined, type Key, type Value } from './values.js'
 import { isBlank, splitWords, stripEnd, stripStart } from './white-space.js'
 
 type Method<T> = (self: T, args: (index: number) => Value | undefined, budget: Budget) => Value
@@ -17,7 +17,12 @@ const method = <T>(parameters: readonly string[], call: Method<T>): Signed<T> =>
 const plain = (call: (text: string) => Value) => method<string>([], (text) => call(text))
 
 const characters = (name: string, value: Value | undefined) => (value === undefined || value === null ? undefined : textArgument(name, value))
-const strip = (name: string, call: (text: string, of?: string) => string) => method<string>(['chars'], (text, arg) => call(text, characters(name, arg(0))))
+const strip = (name: string, call: (text: string, of?: string) => string) =>
+  method<string>(['chars'], (text, arg, budget) => {
+    const of = characters(name, arg(0))
+    budget.spend(of?.length ?? 0)
+    return call(text, of)
+  })
 
 /** `startswith` and `endswith` take a text or a tuple of them. */
 const affix = (name: string, has: (text: string, affix: string) => boolean) =>
@@ -26,15 +31,18 @@ const affix = (name: string, has: (text: string, affix: string) => boolean) =>
     const part = from === 0 ? text : text.slice(from)
     const given = arg(0)
     return (given instanceof Tuple ? given.items : [given]).some((each) => {
-      budget.text(String(each).length)
-      return has(part, textArgument(name, each))
+      const sought = textArgument(name, each)
+      budget.text(sought.length)
+      return has(part, sought)
     })
   })
 
 /** Positions are counted in code points. */
 const search = (name: string, find: (text: string, part: string) => number, isRequired: boolean) =>
   method<string>(['sub'], (text, arg, budget) => {
-    const index = find(text, textArgument(name, arg(0)))
+    const part = textArgument(name, arg(0))
+    budget.search(text.length, part.length)
+    const index = find(text, part)
     if (index === -1 && isRequired) throw failed(`looks for a text with ${name} that is not there`)
     return index === -1 ? -1 : points(text.slice(0, index), budget).length
   })
@@ -49,8 +57,16 @@ const upperFirst = (text: string) => {
 const titled = (text: string): string => text.replace(/\p{L}+/gu, upperFirst)
 export const capitalised = upperFirst
 
+export function isUpper(text: string): boolean {
+  return /\p{Lu}/u.test(text) && text === text.toUpperCase()
+}
+
+export function isLower(text: string): boolean {
+  return /\p{Ll}/u.test(text) && text === text.toLowerCase()
+}
+
 /** @throws Fault for an empty separator */
-function split(text: string, separator: Value | undefined, most: number, fromEnd: boolean): string[] {
+function split(text: string, separator: Value | undefined, most: number, fromEnd: boolean, budget: Budget): string[] {
   const limit = most < 0 ? Infinity : most
   if (separator === undefined || separator === null) {
     if (!fromEnd || limit === Infinity) return splitWords(text, limit)
@@ -63,6 +79,7 @@ function split(text: string, separator: Value | undefined, most: number, fromEnd
   }
   const by = textArgument('split', separator)
   if (by === '') throw failed('splits at an empty text')
+  budget.search(text.length, by.length)
   const parts = text.split(by)
   if (parts.length - 1 <= limit) return parts
   return fromEnd ? [parts.slice(0, parts.length - limit).join(by), ...parts.slice(parts.length - limit)] : [...parts.slice(0, limit), parts.slice(limit).join(by)]
@@ -70,6 +87,7 @@ function split(text: string, separator: Value | undefined, most: number, fromEnd
 
 /** `replace(old, new, count)`. */
 export function replaced(text: string, old: string, replacement: string, count: number, budget: Budget): string {
+  budget.search(text.length, old.length)
   const found = old === '' ? text.length + 1 : text.split(old).length - 1
   const times = count < 0 ? found : Math.min(count, found)
   budget.text(text.length + times * replacement.length)
@@ -94,19 +112,21 @@ const texts: Readonly<Record<string, Signed<string>>> = {
   strip: strip('strip', (text, of) => stripEnd(stripStart(text, of), of)),
   lstrip: strip('lstrip', stripStart),
   rstrip: strip('rstrip', stripEnd),
-  split: method(['sep', 'maxsplit'], (text, arg) => split(text, arg(0), wholeArgument('split', arg(1), -1), false)),
-  rsplit: method(['sep', 'maxsplit'], (text, arg) => split(text, arg(0), wholeArgument('rsplit', arg(1), -1), true)),
+  split: method(['sep', 'maxsplit'], (text, arg, budget) => split(text, arg(0), wholeArgument('split', arg(1), -1), false, budget)),
+  rsplit: method(['sep', 'maxsplit'], (text, arg, budget) => split(text, arg(0), wholeArgument('rsplit', arg(1), -1), true, budget)),
   splitlines: method(['keepends'], (text, arg) => {
     const lines = text.match(LINE)?.filter((line) => line !== '') ?? []
     return arg(0) === true ? lines : lines.map((line) => line.replace(LINE_END, ''))
   }),
-  partition: method(['sep'], (text, arg) => {
+  partition: method(['sep'], (text, arg, budget) => {
     const by = textArgument('partition', arg(0))
+    budget.search(text.length, by.length)
     const index = text.indexOf(by)
     return new Tuple(index === -1 ? [text, '', ''] : [text.slice(0, index), by, text.slice(index + by.length)])
   }),
-  rpartition: method(['sep'], (text, arg) => {
+  rpartition: method(['sep'], (text, arg, budget) => {
     const by = textArgument('rpartition', arg(0))
+    budget.search(text.length, by.length)
     const index = text.lastIndexOf(by)
     return new Tuple(index === -1 ? ['', '', text] : [text.slice(0, index), by, text.slice(index + by.length)])
   }),
@@ -127,6 +147,7 @@ const texts: Readonly<Record<string, Signed<string>>> = {
   rindex: search('rindex', (text, part) => text.lastIndexOf(part), true),
   count: method(['sub'], (text, arg, budget) => {
     const part = textArgument('count', arg(0))
+    budget.search(text.length, part.length)
     return part === '' ? points(text, budget).length + 1 : text.split(part).length - 1
   }),
   join: method(['iterable'], (text, arg, budget) => joinedBy(itemsOf(arg(0) ?? [], budget).map((item) => textArgument('join', item)), text, budget)),
@@ -136,8 +157,8 @@ const texts: Readonly<Record<string, Signed<string>>> = {
   isalpha: isEvery(/^\p{L}+$/u),
   isalnum: isEvery(/^[\p{L}\p{N}]+$/u),
   isspace: plain(isBlank),
-  isupper: plain((text) => /\p{Lu}/u.test(text) && text === text.toUpperCase()),
-  islower: plain((text) => /\p{Ll}/u.test(text) && text === text.toLowerCase()),
+  isupper: plain(isUpper),
+  islower: plain(isLower),
   zfill: method(['width'], (text, arg, budget) => {
     const width = wholeArgument('zfill', arg(0))
     budget.text(width)
@@ -151,6 +172,7 @@ const texts: Readonly<Record<string, Signed<string>>> = {
 
 function padded(name: 'ljust' | 'rjust' | 'center', text: string, arg: (index: number) => Value | undefined, budget: Budget): string {
   const [width, fill] = [wholeArgument(name, arg(0)), textArgument(name, arg(1), ' ')]
+  if (points(fill, budget).length !== 1) throw failed(`calls ${name} with other than one character to fill with`)
   return pad(name, text, width, fill, budget)
 }
 
@@ -174,7 +196,10 @@ const lists: Readonly<Record<string, Signed<readonly Value[]>>> = {
 }
 
 const dicts: Readonly<Record<string, Signed<ReadonlyMap<Key, Value>>>> = {
-  get: method(['key', 'default'], (dict, arg) => (dict.has(arg(0) as Key) ? dict.get(arg(0) as Key)! : (arg(1) ?? null))),
+  get: method(['key', 'default'], (dict, arg, budget) => {
+    const entry = entryOf(dict, arg(0) ?? null, budget)
+    return entry === undefined ? (arg(1) ?? null) : entry
+  }),
   items: method([], (dict, _, budget) => {
     budget.spend(dict.size)
     return [...dict].map((entry) => new Tuple(entry))

@@ -1,15 +1,15 @@
 import type { Budget } from './budget.js'
 import { failed } from './fault.js'
-import { equals, Float, isDict, isList, isNumber, itemsOf, numberOf, numeric, points, present, print, represent, Tuple, typeOf, Undefined, type Key, type Value } from './values.js'
+import { entryOf, equals, Float, isDict, isList, isNumber, itemsOf, numberOf, numeric, points, present, print, represent, Tuple, typeOf, Undefined, type Value } from './values.js'
 
 /** `item in container`. */
 export function contains(container: Value, item: Value, budget: Budget): boolean {
   if (typeof container === 'string') {
     if (typeof item !== 'string') throw failed(`looks for a value of the type ${typeOf(present(item))} in a text`)
-    budget.text(container.length)
+    budget.search(container.length, item.length)
     return container.includes(item)
   }
-  if (container !== null && isDict(container)) return container.has(item as Key)
+  if (container !== null && isDict(container)) return entryOf(container, item, budget) !== undefined
   return itemsOf(container, budget).some((each) => equals(each, item, budget))
 }
 
@@ -71,6 +71,7 @@ function arithmetic(operator: string, left: number, right: number, isFloat: bool
 
 /** Python's `'%s' % value`, for the conversions that texts are made with. */
 export function formatted(format: string, values: readonly Value[], budget: Budget): string {
+  budget.text(format.length)
   let next = 0
   let length = format.length
   const result = format.replace(/%(?:%|([-0]?)(\d*)(?:\.(\d+))?([sdirf]))|%/g, (all, flag: string | undefined, width: string | undefined, digits: string | undefined, conversion: string | undefined) => {

@@ -1,6 +1,7 @@
 import type { Budget } from './budget.js'
 import { failed } from './fault.js'
-import { Callable, compare, equals, Float, isDict, isList, isNumber, numberOf, Tuple, typeOf, Undefined, type Value } from './values.js'
+import { Callable, compare, equals, Float, isDict, isList, isNumber, numberOf, print, Tuple, typeOf, Undefined, type Value } from './values.js'
+import { isLower, isUpper } from './methods.js'
 import { contains } from './operators.js'
 
 type Test = (value: Value, argument: Value, budget: Budget) => boolean
@@ -14,6 +15,12 @@ const notEqual: Test = (value, argument, budget) => !equals(value, argument, bud
 function whole(name: string, value: Value): number {
   if (isNumber(value)) return numberOf(value)
   throw failed(`tests whether a value of the type ${typeOf(value)} is ${name}`)
+}
+
+function textOf(value: Value, budget: Budget): string {
+  const text = print(value, budget)
+  budget.text(text.length)
+  return text
 }
 
 const modulo = (value: number, by: number) => ((value % by) + by) % by
@@ -37,8 +44,8 @@ export const tests: Readonly<Record<string, Test>> = {
   mapping: (value) => value !== null && isDict(value),
   sequence: (value) => typeof value === 'string' || value instanceof Tuple || isList(value) || (value !== null && isDict(value)) || value instanceof Undefined,
   iterable: (value) => typeof value === 'string' || value instanceof Tuple || isList(value) || (value !== null && isDict(value)) || value instanceof Undefined,
-  lower: (value) => /\p{Ll}/u.test(String(value)) && String(value) === String(value).toLowerCase(),
-  upper: (value) => /\p{Lu}/u.test(String(value)) && String(value) === String(value).toUpperCase(),
+  lower: (value, _, budget) => isLower(textOf(value, budget)),
+  upper: (value, _, budget) => isUpper(textOf(value, budget)),
   sameas: (value, argument) => value === argument,
   in: (value, argument, budget) => contains(argument, value, budget),
   eq: equals,

@@ -96,6 +96,12 @@ export function itemsOf(value: Value, budget: Budget): readonly Value[] {
   throw failed(`goes over a value of the type ${typeOf(value)}`)
 }
 
+/** What a key leads to. A text that was put together is read as a whole to be looked up. */
+export function entryOf(dict: ReadonlyMap<Key, Value>, key: Value, budget: Budget): Value | undefined {
+  if (typeof key === 'string') budget.text(key.length)
+  return dict.get(key as Key)
+}
+
 export function lengthOf(value: Value, budget: Budget): number {
   if (value instanceof Undefined) return 0
   if (typeof value === 'string') return points(value, budget).length
@@ -123,7 +129,11 @@ function isEqual(left: Value, right: Value, budget: Budget): boolean {
   if (left instanceof Undefined) return right instanceof Undefined
   const lists = isList(left) && isList(right) ? [left, right] : left instanceof Tuple && right instanceof Tuple ? [left.items, right.items] : undefined
   if (lists !== undefined) return lists[0]!.length === lists[1]!.length && lists[0]!.every((item, index) => equals(item, lists[1]![index]!, budget))
-  if (left !== null && right !== null && isDict(left) && isDict(right)) return left.size === right.size && [...left].every(([key, item]) => right.has(key) && equals(item, right.get(key)!, budget))
+  if (left !== null && right !== null && isDict(left) && isDict(right)) {
+    if (left.size !== right.size) return false
+    budget.spend(left.size)
+    return [...left].every(([key, item]) => right.has(key) && equals(item, right.get(key)!, budget))
+  }
   return false
 }
 
@@ -181,6 +191,7 @@ function representation(value: Value, budget: Budget): string {
 }
 
 export function joinedBy(texts: readonly string[], separator: string, budget: Budget): string {
+  budget.spend(texts.length)
   budget.text(texts.reduce((sum, { length }) => sum + length, 0) + separator.length * Math.max(0, texts.length - 1))
   return texts.join(separator)
 }
@@ -211,7 +222,14 @@ export function floatText(value: number): string {
 }
 
 /** Levels of lists and objects in what is passed to a template. */
-const DEEPEST_DATA = 100
+export const DEEPEST_DATA = 100
+
+/** Whether it is an object of JSON's, and no instance of a class. */
+export function isRecord(data: unknown): data is Readonly<Record<string, unknown>> {
+  if (typeof data !== 'object' || data === null || Array.isArray(data)) return false
+  const prototype: unknown = Object.getPrototypeOf(data)
+  return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null
+}
 
 /**
  * Data for a template: JSON's types are taken over, and what else there is becomes a word for it, as transformers does.
@@ -225,7 +243,6 @@ export function fromData(data: unknown, depth = 0): Value {
   if (typeof data === 'bigint') return Number(data)
   if (Array.isArray(data)) return data.map((item) => fromData(item, depth + 1))
   if (typeof data !== 'object') return `<${typeof data}>`
-  const prototype: unknown = Object.getPrototypeOf(data)
-  if (prototype !== null && prototype !== Object.prototype && Object.getPrototypeOf(prototype) !== null) return `<${data.constructor.name}>`
+  if (!isRecord(data)) return `<${data.constructor.name}>`
   return new Map(Object.entries(data).filter(([, value]) => value !== undefined).map(([key, value]) => [key, fromData(value, depth + 1)]))
 }

@@ -1,0 +1,25 @@
+import { InvalidArgumentError } from 'commander'
+
+/** Of an option that may be repeated: all of its values. */
+export const collect = (text: string, before: readonly string[] = []) => [...before, text]
+
+/** From 1 on. */
+export function wholeNumber(text: string): number {
+  const value = Number(text)
+  if (Number.isInteger(value) && value > 0) return value
+  throw new InvalidArgumentError('Give a whole number from 1 on.')
+}
+
+/** A whole number from 0 on. */
+export function integer(text: string): number {
+  const value = Number(text)
+  if (Number.isSafeInteger(value) && value >= 0 && text.trim() !== '') return value
+  throw new InvalidArgumentError('Give a whole number from 0 on.')
+}
+
+/** From `least` to `most`. */
+export const number = (least: number, most = Infinity) => (text: string): number => {
+  const value = Number(text)
+  if (text.trim() !== '' && Number.isFinite(value) && value >= least && value <= most) return value
+  throw new InvalidArgumentError(most === Infinity ? `Give a number from ${least} on.` : `Give a number from ${least} to ${most}.`)
+}

@@ -1,0 +1,207 @@
+import { quantizeWeights } from '@tenon/compress'
+import * as fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { GenerationRequest } from './decoder.js'
+import { openLlama } from './test-llama.js'
+
+type Opened = Awaited<ReturnType<typeof openLlama>>
+
+const rounds = process.env['TENON_SOAK'] === '1' ? 300 : 12
+
+/** Prompts of few tokens, so that a model of random weights repeats itself. */
+const prompts = fc.array(fc.integer({ min: 3, max: 20 }), { minLength: 1, maxLength: 30 })
+
+const samplings = fc.oneof(
+  fc.constant({}),
+  fc.record({ temperature: fc.constantFrom(0.3, 1), seed: fc.nat({ max: 1000 }) }),
+  fc.record({ temperature: fc.constant(0.8), topP: fc.constantFrom(0.5, 0.9), seed: fc.nat({ max: 1000 }) }),
+  fc.record({ repetitionPenalty: fc.constant(1.2) }),
+)
+
+let draft: Opened
+beforeAll(async () => {
+  draft = await openLlama(undefined, { num_hidden_layers: 1 })
+})
+afterAll(() => draft.dispose())
+
+/** A decoder, and the same with a draft; without another, of one layer fewer. */
+function both(opened: Opened, { contextLength = 128, tokens = 4, by = draft } = {}) {
+  const guessing = by.decode({ contextLength })
+  return { plain: opened.decode(), drafted: opened.decode({ draft: { draft: guessing, tokens } }) }
+}
+
+describe('a decoder with a draft', () => {
+  let opened: Opened
+  beforeAll(async () => {
+    opened = await openLlama()
+  })
+  afterAll(() => opened.dispose())
+
+  it('says what it says without, greedily and drawn with a seed, whatever is guessed', { timeout: 120_000 }, async () => {
+    let [guessed, accepted] = [0, 0]
+    const { plain, drafted } = both(opened)
+    await fc.assert(
+      fc.asyncProperty(prompts, samplings, fc.integer({ min: 1, max: 40 }), async (prompt, sampling, maxNewTokens) => {
+        const request = { ...sampling, prompt, maxNewTokens, endTokens: [] }
+        const [one, other] = [await plain.generate(request).result, await drafted.generate(request).result]
+        expect(other.tokens).toEqual(one.tokens)
+        expect([one.stats.draftedTokens, other.logprob]).toEqual([0, expect.closeTo(one.logprob, 3)])
+        guessed += other.stats.draftedTokens
+        accepted += other.stats.acceptedTokens
+      }),
+      { numRuns: rounds, seed: 7 }, // a seed: rounding may decide between two tokens once in a great many
+    )
+    // The property says nothing where none of this happened: guesses that were right, and others that were wrong.
+    expect(accepted).toBeGreaterThan(10)
+    expect(guessed).toBeGreaterThan(accepted)
+  })
+
+  it('says to each of several at once what it says to it alone', { timeout: 120_000 }, async () => {
+    const { plain, drafted } = both(opened)
+    let accepted = 0
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.record({ prompt: prompts, sampling: samplings, guesses: fc.boolean() }), { minLength: 2, maxLength: 5 }), async (requests) => {
+        const together = await Promise.all(requests.map(({ prompt, sampling, guesses }) => drafted.generate({ ...sampling, prompt, maxNewTokens: 24, endTokens: [], ...(!guesses && { speculation: false as const }) }).result))
+        for (const [place, { prompt, sampling, guesses }] of requests.entries()) {
+          const { tokens, stats } = together[place]!
+          expect(tokens).toEqual((await plain.generate({ ...sampling, prompt, maxNewTokens: 24, endTokens: [] }).result).tokens)
+          expect(guesses || stats.draftedTokens === 0).toBe(true)
+          accepted += stats.acceptedTokens
+        }
+      }),
+      { numRuns: rounds, seed: 7 },
+    )
+    expect(accepted).toBeGreaterThan(10)
+  })
+
+  it('guesses with it unless a request says otherwise', async () => {
+    const { plain, drafted } = both(opened)
+    const request: GenerationRequest = { prompt: [5, 6, 7, 5, 6], maxNewTokens: 30, endTokens: [] }
+    const { tokens } = await plain.generate(request).result
+    const told = async (speculation: GenerationRequest['speculation']) => {
+      const result = await drafted.generate({ ...request, speculation }).result
+      expect(result.tokens).toEqual(tokens)
+      return result.stats.draftedTokens
+    }
+    const runs = await told(undefined)
+    expect(runs).toBeGreaterThan(0)
+    expect(await told('draft')).toBe(runs)
+    expect(await told(false)).toBe(0)
+    expect(await told('prompt-lookup')).not.toBe(runs)
+    expect(() => plain.generate({ ...request, speculation: 'draft' })).toThrow("The option 'speculation' of decoder.generate is 'draft', and the model was opened without one. Name one where the task is made")
+  })
+
+  it('leaves it out of beam search, and refuses beams that ask for it', async () => {
+    const { plain, drafted } = both(opened)
+    const request: GenerationRequest = { prompt: [5, 6, 7], maxNewTokens: 12, endTokens: [], beams: { count: 3, best: 3 } }
+    const { beams } = await plain.generate(request).result
+    const found = await drafted.generate(request).result
+    expect([found.beams, found.stats.draftedTokens]).toEqual([beams, 0])
+    expect((await drafted.generate({ ...request, speculation: false }).result).beams).toEqual(beams)
+    expect(() => drafted.generate({ ...request, speculation: 'draft' })).toThrow("The option 'speculation' of decoder.generate goes with no beam search")
+  })
+
+  it('goes on without guesses where the context of the draft ends', async () => {
+    const { plain, drafted } = both(opened, { contextLength: 24 })
+    const request: GenerationRequest = { prompt: [5, 6, 7, 5, 6, 7], maxNewTokens: 60, endTokens: [] }
+    const { tokens } = await plain.generate(request).result
+    const short = await drafted.generate(request).result
+    expect(short.tokens).toEqual(tokens)
+    const until = await drafted.generate({ ...request, maxNewTokens: 18 }).result // 24 in all
+    expect(short.stats.draftedTokens).toBeGreaterThan(0)
+    expect(short.stats.draftedTokens).toBeLessThanOrEqual(until.stats.draftedTokens + 4)
+    expect(await drafted.generate({ ...request, prompt: tokens.slice(0, 30), maxNewTokens: 9 }).result).toMatchObject({ tokens: (await plain.generate({ ...request, prompt: tokens.slice(0, 30), maxNewTokens: 9 }).result).tokens, stats: { draftedTokens: 0 } })
+  })
+
+  it('goes on without guesses where the cache of the draft, or its vocabulary, ends', async () => {
+    const request: GenerationRequest = { prompt: [5, 6, 7, 95, 6, 7], maxNewTokens: 20, endTokens: [] }
+    const { tokens } = await opened.decode().generate(request).result
+    for (const guessing of [draft.decode({ cacheBytes: 1000 }), draft.decode({ vocabularySize: 95 })]) {
+      expect(await opened.decode({ draft: { draft: guessing, tokens: 4 } }).generate(request).result).toMatchObject({ tokens, stats: { draftedTokens: 0 } })
+    }
+  })
+})
+
+describe('a guess under way', () => {
+  let opened: Opened
+  beforeAll(async () => {
+    opened = await openLlama()
+  })
+  afterAll(() => opened.dispose())
+
+  /** A draft whose runs wait until they are let go of, or aborted. */
+  function slow() {
+    const waiting: (() => void)[] = []
+    let aborted = 0
+    const run: typeof draft.executable.run = async (feeds, options) => {
+      await new Promise<void>((resolve, reject) => {
+        waiting.push(resolve)
+        options?.signal?.addEventListener('abort', () => {
+          aborted++
+          reject(options.signal!.reason as Error)
+        })
+      })
+      return draft.executable.run(feeds, options)
+    }
+    const executable = { ...draft.executable, run }
+    const decoder = opened.decode({ draft: { draft: draft.decode({ decoder: executable, prefill: executable }), tokens: 4 } })
+    return { decoder, waiting, aborted: () => aborted }
+  }
+
+  const until = async (done: () => boolean) => {
+    while (!done()) await new Promise((resolve) => setImmediate(resolve))
+  }
+
+  it.each(['its signal', 'leaving the loop', 'the disposal of the decoder'])('ends by %s, in the middle of a step', async (how) => {
+    const { decoder, waiting, aborted } = slow()
+    const controller = new AbortController()
+    const generation = decoder.generate({ prompt: [5, 6, 7], maxNewTokens: 30, endTokens: [], signal: controller.signal })
+    const failed = generation.result.then(() => 'did not fail', (error: { code: string }) => error.code)
+    const iterator = generation[Symbol.asyncIterator]()
+    await until(() => waiting.length > 0)
+    if (how === 'its signal') controller.abort()
+    else if (how === 'leaving the loop') await iterator.return!()
+    else await (decoder as typeof decoder & { dispose(): Promise<void> }).dispose()
+    expect(await failed).toBe(how === 'the disposal of the decoder' ? 'TENON_DISPOSED' : 'TENON_ABORTED')
+    await until(() => aborted() > 0)
+    expect(aborted()).toBe(1)
+  })
+
+  it('of a long prompt keeps nobody else waiting', async () => {
+    const { decoder, waiting } = slow()
+    const other = decoder.generate({ prompt: [9, 8, 7], maxNewTokens: 60, endTokens: [], speculation: false })
+    await other[Symbol.asyncIterator]().next()
+    const one = decoder.generate({ prompt: [5, 6, 7], maxNewTokens: 30, endTokens: [] })
+    expect((await other.result).tokens).toHaveLength(60)
+    expect(waiting).toHaveLength(1)
+    const letGo = setInterval(() => waiting.shift()?.(), 1)
+    expect((await one.result).tokens).toEqual((await decoder.generate({ prompt: [5, 6, 7], maxNewTokens: 30, endTokens: [], speculation: false }).result).tokens)
+    clearInterval(letGo)
+  })
+})
+
+describe.each([4, 8] as const)('a decoder with weights in %i bits and a draft', (bits) => {
+  let [opened, float]: Opened[] = []
+  beforeAll(async () => {
+    float = await openLlama() // before its weights were rounded: often right, and not always
+    opened = await openLlama(quantizeWeights({ bits, blockSize: 32, smallest: 0, prefill: 'same' }, 'decoder'))
+  })
+  afterAll(() => Promise.all([opened!.dispose(), float!.dispose()]))
+
+  it('says to the bit what exact steps say', { timeout: 120_000 }, async () => {
+    let [guessed, accepted] = [0, 0]
+    const { plain, drafted } = both(opened!, { by: float! })
+    await fc.assert(
+      fc.asyncProperty(prompts, samplings, async (prompt, sampling) => {
+        const request = { ...sampling, prompt, maxNewTokens: 24, endTokens: [] }
+        const [exact, other] = [await plain.generate({ ...request, exact: true }).result, await drafted.generate(request).result]
+        expect([other.tokens, other.logprob]).toEqual([exact.tokens, exact.logprob])
+        guessed += other.stats.draftedTokens
+        accepted += other.stats.acceptedTokens
+      }),
+      { numRuns: rounds },
+    )
+    expect(accepted).toBeGreaterThan(10)
+    expect(guessed).toBeGreaterThan(accepted)
+  })
+})

@@ -1,0 +1,57 @@
+import { InvalidFileError, InvalidOptionError, type Checkpoint, type Executable, type TaskContext, type Tokenizer } from '@tenon/core'
+import { cacheLayout } from './cache-layout.js'
+import type { DecoderParts } from './create-decoder.js'
+import { later } from './later.js'
+
+/** A model that is ready to generate, but for the room its cache may take. */
+export interface ReadyModel extends Pick<DecoderParts, 'decoder' | 'prefill' | 'checkpoint' | 'tokenizer' | 'contextLength' | 'vocabularySize' | 'endTokens'> {
+  /** What one position of one sequence takes in the cache. */
+  readonly bytesPerPosition: number
+}
+
+const LONGEST_WHERE_NOTHING_SAYS = 2048
+
+/**
+ * Opens a context's model with the head `'causal-lm'`, and compiles its graphs.
+ * @throws InvalidOptionError, InvalidFileError, and what opening, building and compiling throw.
+ */
+export async function openModel(context: TaskContext, { where, contextLength: asked }: { readonly where: string; readonly contextLength: number | undefined }): Promise<ReadyModel> {
+  const { checkpoint, graphs, maxLength } = await context.open('causal-lm', ['decoder', 'prefill'])
+  const graph = graphs['decoder']
+  if (graph === undefined) throw new InvalidFileError({ path: checkpoint.reference, problem: "gives no graph 'decoder'", remedy: "Use a family that has the head 'causal-lm'" })
+  const apart = graphs['prefill'] !== undefined && graphs['prefill'] !== graph
+  const compiling = context.compile(graph)
+  const prefill = apart ? later(compiling.then(() => context.compile(graphs['prefill']!))) : undefined
+  const [decoder, tokenizer, endTokens] = await Promise.all([compiling, checkpoint.tokenizer(), readEndTokens(checkpoint)])
+  const longest = maxLength ?? tokenizer.maxLength ?? LONGEST_WHERE_NOTHING_SAYS
+  if (asked !== undefined && asked > longest) throw new InvalidOptionError({ where, option: 'contextLength', problem: `is ${asked}, and the model reads ${longest} tokens`, remedy: 'Leave it out, or give a smaller one' })
+  return {
+    decoder,
+    prefill: prefill ?? decoder,
+    checkpoint,
+    tokenizer,
+    contextLength: asked ?? longest,
+    vocabularySize: vocabularySize(decoder, checkpoint, tokenizer),
+    endTokens: endTokens(tokenizer),
+    bytesPerPosition: cacheLayout(decoder, checkpoint.reference).bytesPerPosition,
+  }
+}
+
+function vocabularySize({ outputs }: Executable, { config }: Checkpoint, tokenizer: Tokenizer): number {
+  const size = outputs.find(({ name }) => name === 'logits')?.shape.at(-1)
+  return typeof size === 'number' ? size : Number(config['vocab_size'] ?? tokenizer.vocabularySize)
+}
+
+/** generation_config.json says what ends a text; where there is none, config.json and the tokenizer do. */
+async function readEndTokens(checkpoint: Checkpoint): Promise<(tokenizer: Tokenizer) => readonly number[]> {
+  const generation = (await checkpoint.json('generation_config.json')) as { readonly eos_token_id?: unknown } | undefined
+  const told = idsOf(generation?.eos_token_id)
+  if (told.length > 0) return () => told
+  return (tokenizer) => {
+    const { eos: name } = tokenizer.special
+    const eos = name === undefined ? undefined : tokenizer.idOf(name)
+    return [...new Set([...idsOf(checkpoint.config['eos_token_id']), ...(eos === undefined ? [] : [eos])])]
+  }
+}
+
+const idsOf = (value: unknown): number[] => [value].flat().filter((id): id is number => Number.isInteger(id) && (id as number) >= 0)
