@@ -20,7 +20,7 @@ export async function install() {
 }
 
 /** Installs what the benchmarks compare with. It is large, and nothing else needs it. */
-export const installPeers = () => installIn(join(root, 'bench/peers'), 'what the benchmarks compare with', ['--ignore-workspace'])
+export const installPeers = () => installIn(join(root, 'bench/peers'), 'what the benchmarks compare with', [])
 
 async function installIn(folder, what, options) {
   // A digest and not a time: a checkout touches the lock file without changing it.
