@@ -15,14 +15,14 @@ export function nodeProblem(version = process.versions.node) {
 
 /** Installs the dependencies unless node_modules already holds what pnpm-lock.yaml says. */
 export async function install() {
-  await installIn(root, `the dependencies with ${manifest.packageManager}`, [])
+  await installIn(root, `the dependencies with ${manifest.packageManager}`)
   return 0
 }
 
 /** Installs what the benchmarks compare with. It is large, and nothing else needs it. */
-export const installPeers = () => installIn(join(root, 'bench/peers'), 'what the benchmarks compare with', [])
+export const installPeers = () => installIn(join(root, 'bench/peers'), 'what the benchmarks compare with')
 
-async function installIn(folder, what, options) {
+async function installIn(folder, what) {
   // A digest and not a time: a checkout touches the lock file without changing it.
   const digest = createHash('sha256').update(readFileSync(join(folder, 'pnpm-lock.yaml'))).digest('hex')
   const stamp = join(folder, 'node_modules', '.installed-lock')
@@ -31,6 +31,6 @@ async function installIn(folder, what, options) {
   const live = Boolean(process.stderr.isTTY)
   const reporter = live ? 'default' : 'append-only'
   const pnpm = ['exec', '--yes', `--package=${manifest.packageManager}`, '--', 'pnpm', '--dir', folder]
-  await step(`installing ${what}`, 'npm', [...pnpm, 'install', '--frozen-lockfile', `--reporter=${reporter}`, ...options], { live })
+  await step(`installing ${what}`, 'npm', [...pnpm, 'install', '--frozen-lockfile', `--reporter=${reporter}`], { live })
   writeFileSync(stamp, digest)
 }

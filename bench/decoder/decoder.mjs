@@ -148,7 +148,7 @@ function share(name, side, { decode }, bandwidth) {
   const { hidden_size: hidden, intermediate_size: wide, num_hidden_layers: layers, num_attention_heads: heads, num_key_value_heads: kvHeads, vocab_size: vocabulary } = shapes[name]
   const size = hidden / heads
   const perLayer = 2 * hidden * hidden + 2 * kvHeads * size * hidden + 3 * hidden * wide
-  const scales = (bits, block) => bits / 8 + (side === 'tenon' ? 4 : 2) / block // a float32 for a block, or a float16
+  const scales = (bits, block) => bits / 8 + (side === 'tenon' ? 8 : 2) / block // of a block: scale and sum in float32, as ONNX Runtime packs it, or a scale in float16
   const bytes = layers * perLayer * scales(4, 32) + vocabulary * hidden * scales(8, 32)
   return (bytes * decode[CONTEXTS[0]]) / bandwidth
 }
