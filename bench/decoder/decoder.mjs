@@ -26,17 +26,18 @@ const ROUNDS = 3
 /** Windows of what a context needs at most. */
 const CONTEXT_SIZE = 4096 + 2 * COUNT
 
-/** Each side, by what its weights take: 4 bits in blocks of 32, and 8 bits. */
-const contenders = (files, threads) => ({
+/** Each side, by what its weights take: 4 bits in blocks of 32, and 8 bits; those of transformers.js have a scale a column, so that it stands beside what Tenon makes of the checkpoint, too. */
+const contenders = ({ gguf, checkpoint, peer }, threads) => ({
   4: {
-    tenon: () => new Engine(script('serve-tenon.mjs'), [files.gguf.q4, threads, JSON.stringify({ bits: 4, blockSize: 32 })]),
-    llama: () => new Engine(script('serve-llama.mjs'), [files.gguf.q4, threads, String(CONTEXT_SIZE)]),
-    transformers: () => new Engine(script('serve-transformers.mjs'), [files.peer, 'q4']),
+    tenon: () => new Engine(script('serve-tenon.mjs'), [gguf.q4, threads, JSON.stringify({ bits: 4, blockSize: 32 })]),
+    llama: () => new Engine(script('serve-llama.mjs'), [gguf.q4, threads, String(CONTEXT_SIZE)]),
+    transformers: () => new Engine(script('serve-transformers.mjs'), [peer, 'q4']),
   },
   8: {
-    tenon: () => new Engine(script('serve-tenon.mjs'), [files.gguf.q8, threads, JSON.stringify({ bits: 8, blockSize: 32 })]),
-    llama: () => new Engine(script('serve-llama.mjs'), [files.gguf.q8, threads, String(CONTEXT_SIZE)]),
-    transformers: () => new Engine(script('serve-transformers.mjs'), [files.peer, 'q8']),
+    tenon: () => new Engine(script('serve-tenon.mjs'), [gguf.q8, threads, JSON.stringify({ bits: 8, blockSize: 32 })]),
+    llama: () => new Engine(script('serve-llama.mjs'), [gguf.q8, threads, String(CONTEXT_SIZE)]),
+    transformers: () => new Engine(script('serve-transformers.mjs'), [peer, 'q8']),
+    quantised: () => new Engine(script('serve-tenon.mjs'), [checkpoint, threads, JSON.stringify({ bits: 8 })]),
   },
 })
 
@@ -77,7 +78,7 @@ async function speeds(sides, vocabulary, rounds, say) {
       await engine.ask({ what: 'run', prompt: promptOf(64, vocabulary), count: 8 })
       for (const context of CONTEXTS) samples[side].decode[context].push(...(await engine.ask({ what: 'run', prompt: promptOf(context, vocabulary), count: COUNT })).steps)
       // transformers.js holds the logits of the whole prompt, 2.5 GB of them at 4,096.
-      for (const prompt of side === 'transformers' ? PROMPTS.slice(0, 1) : PROMPTS) samples[side].prefill[prompt].push((await engine.ask({ what: 'run', prompt: promptOf(prompt, vocabulary), count: 1 })).prefill)
+      for (const prompt of side === 'transformers' ? PROMPTS.slice(0, 1) : side === 'quantised' ? [] : PROMPTS) samples[side].prefill[prompt].push((await engine.ask({ what: 'run', prompt: promptOf(prompt, vocabulary), count: 1 })).prefill)
       await engine.close()
     }
   }
@@ -154,7 +155,7 @@ function share(name, side, { decode }, bandwidth) {
 }
 
 function judge(name, { speed, cachedPrefix, promptLookup, batch, start }) {
-  const ratio = (bits, what, size, peer) => speed[bits].tenon[what][size] / speed[bits][peer][what][size]
+  const ratio = (bits, what, size, peer) => speed[bits][peer === 'transformers' && bits === 8 ? 'quantised' : 'tenon'][what][size] / speed[bits][peer][what][size]
   return [
     ...[4, 8].map((bits) => goal(`${name}: ${bits} bits, decode at 128, times llama.cpp`, ratio(bits, 'decode', 128, 'llama'), 1.2, 'higher')),
     ...[4, 8].flatMap((bits) => [[128, 1.4], [2048, 3]].map(([context, target]) => goal(`${name}: ${bits} bits, decode at ${context}, times transformers.js`, ratio(bits, 'decode', context, 'transformers'), target, 'higher'))),
@@ -175,7 +176,8 @@ function versions() {
 export function render({ medians, goals, machine: host, threads, gigabytesPerSecond, versions: compared }) {
   const number = (value) => (value === undefined ? '–' : value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0))
   const rows = Object.entries(medians).flatMap(([name, { speed }]) =>
-    Object.entries(speed).flatMap(([bits, { tenon, llama, transformers }]) => [
+    Object.entries(speed).flatMap(([bits, { tenon, llama, transformers, quantised }]) => [
+      ...(quantised === undefined ? [] : CONTEXTS.map((context) => [`${name}  ${bits} bits of its own, decode at ${context}`, number(quantised.decode[context]), '', number(transformers.decode[context])])),
       ...CONTEXTS.map((context) => [`${name}  ${bits} bits, decode at ${context}`, ...[tenon, llama, transformers].map(({ decode }) => number(decode[context]))]),
       ...PROMPTS.map((prompt) => [`${name}  ${bits} bits, prompt of ${prompt}`, ...[tenon, llama, transformers].map(({ prefill }) => number(prefill[prompt]))]),
     ]),

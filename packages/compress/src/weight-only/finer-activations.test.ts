@@ -76,7 +76,7 @@ describe('activations in 16 bits', () => {
     const graph = graphOf(['rows', 100], (x) => normed(linear(x, w)))
     const finer = applied(quantizeWeights({ bits: 8, activations: 'int16' }), graph)
     expect(levels(finer)).toEqual([1])
-    const meant = weight([96, 100], viewAs('float32', await dequantizeBlocks(quantizeBlocks(w, 0, { bits: 8, blockSize: 32 }), 96, 100).bytes()))
+    const meant = weight([96, 100], viewAs('float32', await dequantizeBlocks(quantizeBlocks(w, 0, { bits: 8, blockSize: 64 }), 96, 100).bytes()))
     const x = normal([5, 100])
     expect(relativeError(await outputOf(backend, finer, [5, 100], x), await outputOf(backend, graphOf(['rows', 100], (x) => normed(linear(x, meant))), [5, 100], x))).toBeLessThan(1e-5)
   })

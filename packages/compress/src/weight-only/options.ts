@@ -11,9 +11,9 @@ export interface WeightFormat {
 export interface WeightOnlyOptions extends WeightFormat {
   /** Default 4. */
   readonly bits?: 4 | 8 | 16
-  /** Default 32. With 8 bits, 128 multiply half again as fast and lose little, but not to the same bit for one row as for several. */
+  /** Default 32, and 64 with 8 bits: the largest whose products are the same to the bit for one row and for several. With 8 bits, 128 are faster still, and lose little. */
   readonly blockSize?: 16 | 32 | 64 | 128 | 256
-  /** The layer that makes the outputs, where its errors are not averaged by any other. Default: 8 bits in blocks of 32, or 16 where the rest has 16. */
+  /** The layer that makes the outputs, where its errors are not averaged by any other. Default: 8 bits in blocks of 64, or 16 where the rest has 16. */
   readonly head?: WeightFormat
   /**
    * What a decoder reads its prompt with: `'int8'`, weights in bytes and integer products, which read about twice as fast and keep
@@ -54,8 +54,8 @@ export interface Settings extends Format {
 
 const where = 'weight-only'
 const blockSizes = [16, 32, 64, 128, 256]
-/** The blocks whose products are the same to the bit for one row and for several, so that guesses change nothing (docs/decisions/0018). */
-const USUAL_BLOCK = 32
+/** The largest blocks whose products are the same to the bit for one row and for several, so that guesses change nothing (docs/decisions/0018). */
+const USUAL_BLOCK = { 4: 32, 8: 64, 16: 32 } as const
 
 /** @throws InvalidOptionError */
 export function settingsOf(options: WeightOnlyOptions): Settings {
@@ -77,7 +77,7 @@ export function settingsOf(options: WeightOnlyOptions): Settings {
 function formatOf(path: string, { bits: asked, blockSize }: WeightFormat, usual: Format['bits']): Format {
   const bits = asked ?? usual
   if (![4, 8, 16].includes(bits)) throw new InvalidOptionError({ where, option: `${path}bits`, problem: `is ${String(bits)}`, remedy: 'Choose 4, 8 or 16' })
-  const format = { bits, blockSize: blockSize ?? USUAL_BLOCK }
+  const format = { bits, blockSize: blockSize ?? USUAL_BLOCK[bits] }
   if (!blockSizes.includes(format.blockSize)) throw new InvalidOptionError({ where, option: `${path}blockSize`, problem: `is ${String(blockSize)}`, remedy: `Choose among: ${blockSizes.join(', ')}` })
   return format
 }

@@ -103,7 +103,7 @@ describe('weights that are prepared', () => {
     expect(graphs['model']).not.toBe(graphs['decoder'])
     expect(graphs['model']!.constants.get('first_int4_32')!.file).toEqual(graphs['decoder']!.constants.get('first_int4_32')!.file)
     const matrices = SIZE * SIZE
-    const bytes = 2 * (matrices / 2 + matrices / 8) + (matrices + matrices / 8)
+    const bytes = 2 * (matrices / 2 + matrices / 8) + (matrices + matrices / 16)
     const { size } = await stat(join(cache, (await kept())[0]!))
     expect(size).toBeGreaterThan(bytes)
     expect(size).toBeLessThan(bytes + 4096)
@@ -141,8 +141,8 @@ describe('weights that are prepared', () => {
       const tuned = lazyConstant('float32', [SIZE, SIZE], async () => bytesOfArray(new Float32Array(SIZE * SIZE).fill(value)))
       const { graphs } = await prepared({ prefill: 'same' }, { of: { ...checkpoint, constants: new Map([...checkpoint.constants, ['third', tuned]]) } })
       const decoder = graphs['decoder']!
-      expect(computed(decoder)).toEqual(['third_int8_32', 'third_int8_32_scale'])
-      return new Float32Array((await decoder.constants.get('third_int8_32_scale')!.bytes()).slice(0, 4).buffer)[0]!
+      expect(computed(decoder)).toEqual(['third_int8_64', 'third_int8_64_scale'])
+      return new Float32Array((await decoder.constants.get('third_int8_64_scale')!.bytes()).slice(0, 4).buffer)[0]!
     }
     expect(await scaleOf(2)).toBe(2 * (await scaleOf(1)))
     expect(await kept()).toHaveLength(1)

@@ -8,10 +8,10 @@ const SOAK = process.env['TENON_SOAK'] === '1'
 const said = ({ tokens, logprob }: { readonly tokens: readonly number[]; readonly logprob: number }) => [tokens, logprob]
 
 /** Weights in few bits round activations, and the smallest difference of a sum grows until other tokens are chosen. */
-describe.each([[4, 'int8', 'same'], [8, 'int8', 'same'], [4, 'int16', 'same'], [8, 'int16', 'same'], [4, 'int8', 'int8'], [8, 'int8', 'int8']] as const)('with weights in %i bits and activations in %s, prompts read by %s', (bits, activations, prefill) => {
+describe.each([[4, 'same'], [8, 'same'], [4, 'int8'], [8, 'int8']] as const)('with weights in %i bits, prompts read by %s', (bits, prefill) => {
   let opened: Awaited<ReturnType<typeof openLlama>>
   beforeAll(async () => {
-    const pass = (role: string) => quantizeWeights({ bits, blockSize: 32, smallest: 0, prefill, activations }, role)
+    const pass = (role: string) => quantizeWeights({ bits, blockSize: 32, smallest: 0, prefill }, role)
     opened = await openLlama(pass('decoder'), {}, prefill === 'int8' ? pass('prefill') : undefined)
   })
   afterAll(() => opened.dispose())
@@ -35,8 +35,7 @@ describe.each([[4, 'int8', 'same'], [8, 'int8', 'same'], [4, 'int16', 'same'], [
     expect(accepted).toBeGreaterThan(10)
   })
 
-  // Finer activations make two rows of one, and their sums depend on how many rows there are, now and then.
-  it.skipIf(activations === 'int16')('says the same to the bit behind what was read, also where it wrote what comes next, and in company', { timeout: 60_000 }, async () => {
+  it('says the same to the bit behind what was read, also where it wrote what comes next, and in company', { timeout: 60_000 }, async () => {
     let read = 0
     let wrote = 0
     const token = fc.integer({ min: 3, max: 95 })

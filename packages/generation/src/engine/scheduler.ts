@@ -19,12 +19,13 @@ const CHUNK_BESIDE_OTHERS = 64
 const WORTH_WAITING = 16
 
 /**
- * Where a chunk begins that runs the positions [past, end). One token is run with the one before it, whose rows are written again as they
- * are. ONNX Runtime's attention sums for one token otherwise than for several, by 6e-7; where activations are rounded to 8 bits (weights in
- * few bits) that grows until other tokens are chosen. All chunks of two and more give the same to the bit, however a text is cut into them.
+ * Where a chunk begins that runs the positions [past, end): one of an odd number of tokens is run with the one before it, whose rows are
+ * written again as they are. ONNX Runtime's attention sums for one row otherwise than for several, by 6e-7, and takes rows in portions, of
+ * which the last of 33 rows is one; where activations are rounded to 8 bits (weights in few bits) that grows until other tokens are
+ * chosen. Chunks of an even number of rows give the same to the bit, however a text is cut into them.
  * @param least Positions before this one are another graph's.
  */
-const startOf = (past: number, end: number, least: number): number => (end - past === 1 && past > least ? past - 1 : past)
+const startOf = (past: number, end: number, least: number): number => ((end - past) % 2 === 1 && past > least ? past - 1 : past)
 
 /**
  * Runs jobs side by side: each round runs a chunk of one prompt, then one step of all that decode, together. Jobs come and go
@@ -186,13 +187,15 @@ export class Scheduler {
     const ofPrompt = past < job.promptLength
     const end = Math.min(past + most, row.tokens.length, this.#runs.prefillsApart && ofPrompt ? job.promptLength : Infinity)
     const from = startOf(past, end, this.#runs.prefillsApart && !ofPrompt ? job.promptLength : 0)
+    const tokens = row.tokens.slice(from, end)
+    const behind = this.#behind(job, tokens, end)
     row.slot!.tokens.length = from // a run that fails may have written behind it
     using logits = await this.#run([job], async (signal) => {
-      await this.#reserve(end)
-      return this.#runs.chunk(row.slot!.index, row.tokens.slice(from, end), from, job.scored ? end - past : 1, ofPrompt ? 'prefill' : 'decoder', signal)
+      await this.#reserve(end + behind.length)
+      return this.#runs.chunk(row.slot!.index, [...tokens, ...behind], from, job.scored ? end - past : 1, ofPrompt ? 'prefill' : 'decoder', signal, behind.length)
     })
     if (logits === undefined) return
-    grow(row.slot!, row.tokens.slice(from, end), end - from > 1 && (ofPrompt || !this.#runs.prefillsApart))
+    grow(row.slot!, tokens, (tokens.length + behind.length) % 2 === 0 && (ofPrompt || !this.#runs.prefillsApart))
     if (job.scored || end === row.tokens.length) await this.#give(row, logits.values, [])
     await this.#settle([job])
   }
@@ -226,8 +229,7 @@ export class Scheduler {
     const slot = row.slot!
     const past = slot.tokens.length
     const tokens = [...row.tokens.slice(past), ...proposed]
-    // One token is run with another behind it: the one before it may be another graph's. There is room, since a row that steps is to grow by one at least.
-    const behind = tokens.length === 1 ? tokens : []
+    const behind = this.#behind(row.job, tokens, past + tokens.length)
     using logits = await this.#run([row.job], async (signal) => {
       await this.#reserve(past + tokens.length + behind.length)
       return this.#runs.chunk(slot.index, [...tokens, ...behind], past, tokens.length, 'decoder', signal, behind.length)
@@ -238,6 +240,11 @@ export class Scheduler {
     let kept = past
     while (kept < slot.tokens.length && slot.tokens[kept] === row.tokens[kept]) kept++
     slot.tokens.length = kept
+  }
+
+  /** What makes an odd number of tokens even, where there is room and the one before them may be another graph's: nobody reads its rows. */
+  #behind({ most }: Job, tokens: readonly number[], end: number): readonly number[] {
+    return tokens.length % 2 === 1 && end < most ? tokens.slice(-1) : []
   }
 
   /** Runs the pending token of each row, in one run over the slots from the first to the last of theirs. */
