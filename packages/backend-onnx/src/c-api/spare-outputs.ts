@@ -6,7 +6,7 @@ import type { OutputMemory } from './native-tensor.js'
 /**
  * The memory of outputs that were looked at and disposed of, to be written again: at most one for each output. A view on foreign memory
  * lives until it is collected, and weighs on the collector as much as the memory does: logits of 600 KB with every token had all of the
- * heap marked twenty times a second.
+ * heap marked every twenty tokens.
  */
 export class SpareOutputs {
   readonly #sizes: readonly (readonly OutputSize[] | undefined)[]
