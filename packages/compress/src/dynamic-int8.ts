@@ -103,7 +103,7 @@ function readersOf(graph: Graph, worthwhile: (constant: Constant | undefined) =>
     const weight = graph.constants.get(node.inputs[1] ?? '')
     if (layout === undefined || !worthwhile(weight)) continue
     const x = node.inputs[0]!
-    readers.set(x, [...(readers.get(x) ?? []), { weight, axis: layout.axis === 0 ? 1 : 0, destination: destinationOf(graph, node.outputs[0]!) }])
+    readers.set(x, [...(readers.get(x) ?? []), { weight, axis: layout.axis === 0 ? 1 : 0, destination: () => destinationOf(graph, node.outputs[0]!) }])
   }
   return readers
 }

@@ -104,7 +104,7 @@ export interface Reader {
   readonly weight: Constant
   readonly axis: 0 | 1
   /** A weight that only makes scores has no say where others have one. */
-  readonly destination: Destination
+  readonly destination: () => Destination
 }
 
 /**
@@ -115,7 +115,7 @@ export async function smoothingScales({ gamma, beta }: Norm, readers: readonly R
   const scale = viewAs('float32', await gamma.bytes())
   const shift = beta && viewAs('float32', await beta.bytes())
   const weights = new Float32Array(scale.length)
-  const exacting = readers.filter((reader) => reader.destination !== 'scores')
+  const exacting = readers.filter((reader) => reader.destination() !== 'scores')
   for (const { weight, axis } of exacting.length > 0 ? exacting : readers) {
     const [rows, columns] = weight.shape as readonly [number, number]
     largestOf(viewAs('float32', await weight.bytes()), rows, columns, axis).forEach((largest, column) => (weights[column] = Math.max(weights[column]!, largest)))

@@ -38,9 +38,9 @@ export function checkUpdates(graph: Graph): void {
     updated.add(input)
     const maker = makers.get(output)
     if (maker === undefined) return complain(`nothing makes '${output}', which updates '${input}'`, 'Leave it out of the updates')
-    const earlier = ancestorsOf(maker, makers)
+    let earlier: ReadonlySet<Node> | undefined
     for (const reader of readersOf(input)) {
-      if (reader === maker ? inPlace(maker, output, input) : earlier.has(reader)) continue
+      if (reader === maker ? inPlace(maker, output, input) : (earlier ??= ancestorsOf(maker, makers)).has(reader)) continue
       complain(
         reader === maker ? `${maker.op} reads '${input}' while it writes '${output}' over it` : `${reader.op} (which makes '${reader.outputs[0]}') may read '${input}' after '${output}' was written over it`,
         reader === maker ? `Make '${output}' in two steps` : `Let '${output}' depend on '${reader.outputs[0]}'`,

@@ -6,6 +6,7 @@ import type { Dimension } from '@tenon/core'
  * stays plain data. What is no polynomial becomes a symbol of its own, such as `'floor(sequence/2)'`.
  */
 type Polynomial = Map<string, number> // monomial ('batch*sequence', '' for the constant term) → coefficient
+type ReadonlyPolynomial = ReadonlyMap<string, number>
 
 /** Bounds on how far sizes are followed: graphs of strangers can multiply them without end. Real ones have a handful of terms. */
 const MOST_TERMS = 32
@@ -25,8 +26,21 @@ function fingerprint(text: string): string {
   return [low, high].map((lane) => (lane >>> 0).toString(16).padStart(8, '0')).join('')
 }
 
-function parse(dimension: Dimension): Polynomial {
+/** Graphs repeat a handful of sizes in every layer. */
+const parsed = new Map<string, ReadonlyPolynomial>()
+const MOST_PARSED = 256
+
+function parse(dimension: Dimension): ReadonlyPolynomial {
   if (typeof dimension === 'number') return new Map(dimension === 0 ? [] : [['', dimension]])
+  const known = parsed.get(dimension)
+  if (known !== undefined) return known
+  const terms = termsOf(dimension)
+  if (parsed.size === MOST_PARSED) parsed.clear()
+  parsed.set(dimension, terms)
+  return terms
+}
+
+function termsOf(dimension: string): ReadonlyPolynomial {
   const terms: Polynomial = new Map()
   for (const { sign, text } of splitTerms(dimension)) {
     const factors = splitTop(text, '*').map((factor) => factor.trim()).filter((factor) => factor !== '')
@@ -62,7 +76,7 @@ function add(terms: Polynomial, monomial: string, coefficient: number): void {
   else terms.set(monomial, sum)
 }
 
-function print(terms: Polynomial): Dimension {
+function print(terms: ReadonlyPolynomial): Dimension {
   if (terms.size === 0) return 0
   if (terms.size === 1 && terms.has('')) return counted(terms.get('')!, terms)
   // The constant term comes last, as one writes it.
@@ -77,7 +91,7 @@ function print(terms: Polynomial): Dimension {
 }
 
 /** A number where it is exact, otherwise a symbol for the arithmetic that led there. */
-function counted(value: number, terms: Polynomial | string): Dimension {
+function counted(value: number, terms: ReadonlyPolynomial | string): Dimension {
   return Number.isSafeInteger(value) ? value : `size(${fingerprint(typeof terms === 'string' ? terms : [...terms].join())})`
 }
 
@@ -86,13 +100,15 @@ export const canonical = (dimension: Dimension): Dimension => print(parse(dimens
 
 export function sum(a: Dimension, b: Dimension): Dimension {
   if (typeof a === 'number' && typeof b === 'number') return counted(a + b, `${a}+${b}`)
-  const terms = parse(a)
+  const terms = new Map(parse(a))
   for (const [monomial, coefficient] of parse(b)) add(terms, monomial, coefficient)
   return print(terms)
 }
 
 export function product(a: Dimension, b: Dimension): Dimension {
   if (typeof a === 'number' && typeof b === 'number') return counted(a * b + 0, `${a}*${b}`) // no -0
+  if (a === 1) return canonical(b)
+  if (b === 1) return canonical(a)
   const terms: Polynomial = new Map()
   for (const [left, x] of parse(a)) {
     for (const [right, y] of parse(b)) add(terms, [left, right].flatMap(symbolsOf).toSorted().join('*'), x * y)
@@ -103,7 +119,10 @@ export function product(a: Dimension, b: Dimension): Dimension {
 export const difference = (a: Dimension, b: Dimension): Dimension => sum(a, product(-1, b))
 
 /** The product of a shape's dimensions. */
-export const volume = (shape: readonly Dimension[]): Dimension => shape.reduce<Dimension>(product, 1)
+export function volume(shape: readonly Dimension[]): Dimension {
+  const known = shape.filter((size): size is number => typeof size === 'number').reduce<Dimension>(product, 1)
+  return shape.filter((size) => typeof size === 'string').reduce<Dimension>(product, known)
+}
 
 /** `a / b` where that is exact for every value of the symbols, otherwise a symbol that names the rounded quotient. */
 export function quotient(a: Dimension, b: Dimension): Dimension {

@@ -15,6 +15,7 @@ import { Add, Gemm, MatMulNBits, Relu } from '@tenon/graph/ops'
 import { build } from 'vite'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { normal, outputOf } from '../test-support.js'
+import { stampOf } from '../weights/checked.js'
 import { evict } from '../weights/evict.js'
 import type { WeightOnlyOptions } from './options.js'
 import { graphsOf, openModel, writeModel } from './test-checkpoint.js'
@@ -63,7 +64,7 @@ async function prepared(options: WeightOnlyOptions = {}, { of = checkpoint, sign
   return { graphs, events, codes: events.flatMap((event) => (event.type === 'notice' ? [event.code] : [])) }
 }
 
-const kept = async () => (await readdir(cache).catch(() => [])).toSorted()
+const kept = async () => (await readdir(cache).catch(() => [])).filter((name) => !name.endsWith('.checked')).toSorted()
 const digest = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 /** Digests: comparing bytes one by one takes the framework seconds. */
 const bytesOf = async (graph: Graph) => Promise.all(Array.from(graph.constants.values(), async (constant) => digest(await constant.bytes())))
@@ -277,12 +278,39 @@ describe('a file that is kept', () => {
     ['is another file', async () => writeFile(await path(), await readFile(join(folder, 'model/model.safetensors')))],
   ])('is made anew where it %s, with a notice', async (_, damage) => {
     const first = await bytesOf((await prepared()).graphs['decoder']!)
+    await setTimeout(150)
+    await prepared()
+    expect(await readdir(cache)).toContain(`${(await kept())[0]}.checked`)
     await damage()
     const again = await prepared()
     expect(again.codes).toEqual(['TENON_WEIGHTS_REBUILT'])
     expect(await bytesOf(again.graphs['decoder']!)).toEqual(first)
     expect((await prepared()).codes).toEqual([])
     expect(await kept()).toHaveLength(1)
+  })
+})
+
+describe('what was looked at once', () => {
+  it('is not looked at again until something is written to it', async () => {
+    const first = await bytesOf((await prepared()).graphs['decoder']!)
+    await setTimeout(150)
+    await prepared()
+    const path = join(cache, (await kept())[0]!)
+    const { size } = await stat(path)
+    const file = await open(path, 'r+')
+    await file.write(Buffer.alloc(size >> 2, 77), 0, size >> 2, size >> 1)
+    await file.close()
+    await writeFile(`${path}.checked`, await stampOf(path))
+    const trusted = await prepared()
+    expect(trusted.codes).toEqual([])
+    expect(await bytesOf(trusted.graphs['decoder']!)).not.toEqual(first)
+    await utimes(path, new Date(0), new Date(0))
+    expect((await prepared()).codes).toEqual(['TENON_WEIGHTS_REBUILT'])
+  })
+
+  it('is looked at again where that was within the time in which a change may not show', async () => {
+    await prepared()
+    expect((await readdir(cache)).filter((name) => name.endsWith('.checked'))).toEqual([])
   })
 })
 
@@ -361,8 +389,17 @@ describe('the size of all that is kept', () => {
     await prepared()
     const path = join(cache, (await kept())[0]!)
     await utimes(path, new Date(0), new Date(0))
+    await setTimeout(150)
     await prepared()
-    expect(Date.now() - (await stat(path)).mtimeMs).toBeLessThan(60_000)
+    await evict(cache, 0)
+    expect(await kept()).toHaveLength(1)
+    await utimes(`${path}.checked`, new Date(0), new Date(0))
+    await prepared()
+    await evict(cache, 0)
+    expect(await kept()).toHaveLength(1)
+    await utimes(`${path}.checked`, new Date(0), new Date(0))
+    await evict(cache, 0)
+    expect(await readdir(cache)).toEqual([])
   })
 })
 
@@ -390,7 +427,7 @@ describe('processes that start at once', () => {
     output.catch(() => undefined)
     return { child, output }
   }
-  const folderOf = () => readdir(join(cache, 'weights')).catch(() => [])
+  const folderOf = async () => (await readdir(join(cache, 'weights')).catch(() => [])).filter((name) => !name.endsWith('.checked'))
 
   it('make one file between them', async () => {
     await writeModel(join(folder, 'big'), 1536)

@@ -7,9 +7,11 @@ import { cacheFolder } from '../weights/cache-folder.js'
 import { derivedFrom, storedOf, type Derivation } from '../weights/derive.js'
 import { evict } from '../weights/evict.js'
 import { fileIdentity } from '../weights/file-identity.js'
-import { digestOf, isKeepable, NotKept, openKept, sourceBytes, writeKept, type ComputedEntry, type DerivedEntry, type Entry } from '../weights/kept-file.js'
+import { digestOf, isKeepable, sourceBytes, type ComputedEntry, type DerivedEntry, type Entry } from '../weights/kept-file.js'
+import { openKept } from '../weights/open-kept.js'
 import { NOT_WRITTEN } from '../weights/quantizer.js'
 import { sourceOf } from '../weights/source-of.js'
+import { NotKept, writeKept } from '../weights/write-kept.js'
 import type { Settings } from './options.js'
 
 /**

@@ -1,0 +1,34 @@
+import { readFile, stat, utimes, writeFile } from 'node:fs/promises'
+
+/** Beside a kept file: what it was like when all of it was looked at. Its own time says when the file was last used. */
+export const besides = (path: string): string => `${path}.checked`
+
+/** Milliseconds after which whatever is written to a file gives it another time. */
+const SETTLED = 100
+
+/** What changes whenever a file is written to, or another is put in its place. @throws where there is no file */
+export async function stampOf(path: string): Promise<string> {
+  const { size, mtimeNs, ctimeNs, ino } = await stat(path, { bigint: true })
+  return [size, mtimeNs, ctimeNs, ino].join(' ')
+}
+
+/** Whether the file is what it was when it was looked at. */
+export async function wasChecked(path: string, stamp: string): Promise<boolean> {
+  return (await readFile(besides(path), 'utf8').catch(() => undefined)) === stamp
+}
+
+/**
+ * Says that the file was looked at, and had that stamp before, unless it changed meanwhile or may yet without its times telling. Where
+ * the folder cannot be written, the file is looked at each time.
+ */
+export async function markChecked(path: string, stamp: string): Promise<void> {
+  const { ctimeMs } = await stat(path)
+  if (Date.now() - ctimeMs < SETTLED || (await stampOf(path)) !== stamp) return
+  await writeFile(besides(path), stamp, { mode: 0o600 }).catch(() => undefined)
+}
+
+/** Says that the file is used now. */
+export async function markUsed(path: string): Promise<void> {
+  const now = new Date()
+  await utimes(besides(path), now, now).catch(() => undefined)
+}
