@@ -15,13 +15,23 @@ export interface Binding {
   readonly threads: string
   /** What a user should know of how it came to be. */
   readonly notices: readonly Omit<NoticeEvent, 'type'>[]
-  /** Takes over the model: it is released when it is no longer needed, also after a failure. */
-  open(model: PreparedModel, settings: SessionSettings, signal?: AbortSignal): Promise<Session>
+  /** Into how many parts a model may be divided, which are loaded at once. */
+  readonly mostParts: number
+  /** Takes over the models: they are released when they are no longer needed, also after a failure. */
+  open(parts: readonly Part[], settings: SessionSettings, signal?: AbortSignal): Promise<Session>
   /** Called after all its sessions were closed. */
   close(): Promise<void>
 }
 
+/** A model, or some of its nodes, which read and make values of the whole or of other parts. */
+export interface Part {
+  readonly model: PreparedModel
+  readonly inputs: readonly string[]
+  readonly outputs: readonly string[]
+}
+
 export interface SessionSettings {
+  /** Of the whole. */
   readonly inputs: readonly string[]
   readonly outputs: readonly string[]
   /** For each output, which input's feed it is written into, where the graph updates one. */

@@ -2,17 +2,17 @@ import { AbortedError, throwIfAborted } from '@tenon/core'
 
 /** Lets a fixed number of tasks run at a time; the others wait in line, and leave it when their signal aborts. */
 export class Gate {
-  readonly #capacity: number
+  readonly capacity: number
   #inside = 0
   readonly #line = new Set<() => void>()
 
   constructor(capacity: number) {
-    this.#capacity = capacity
+    this.capacity = capacity
   }
 
   async run<T>(task: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     throwIfAborted(signal)
-    if (this.#inside >= this.#capacity) await this.#wait(signal)
+    if (this.#inside >= this.capacity) await this.#wait(signal)
     else this.#inside++
     try {
       return await task()

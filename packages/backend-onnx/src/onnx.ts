@@ -9,10 +9,11 @@ import { OnnxExecutable } from './executable.js'
 import { findInstallation } from './library.js'
 import { checkPluginOptions, checkTaskOptions, type OnnxOptions, type OnnxPluginOptions, type Settings } from './options.js'
 import { outputSizes } from './output-sizes.js'
+import { divide } from './parts/divide.js'
+import { namesOf, prepareParts } from './parts/prepare-parts.js'
 import { probe } from './probe.js'
 import { proveDevice } from './prove-device.js'
 import { supportsNode } from './supported-ops.js'
-import { prepareModel } from './weights/prepare-model.js'
 
 /**
  * Runs graphs on ONNX Runtime, through the library that onnxruntime-node ships: off the event loop, without copying
@@ -50,17 +51,17 @@ export function onnx(options: OnnxPluginOptions = {}): Backend<'onnx', OnnxOptio
 
     const lowered = lower({ name: 'onnx', supports: supportsNode }).apply(graph)
     checkTypes(lowered, loaded.kind)
-    const model = await prepareModel(lowered, { temporaryFolder: settings.temporaryFolder, signal })
-    const names = { inputs: graph.inputs.map(({ name }) => name), outputs: graph.outputs.map(({ name }) => name) }
+    const divided = prepack && chosen.device.device === 'cpu' ? divide(lowered, loaded.mostParts) : [lowered]
+    const parts = await prepareParts(divided, { temporaryFolder: settings.temporaryFolder, signal })
     const updates = updatesOf(graph)
     const sizes = graph.updates === undefined ? graph.outputs.map(() => undefined) : outputSizes(graph) // what updates its feeds is run step after step
-    const session = await loaded.open(model, { ...names, updates, sizes, device: chosen.device, prepack }, signal)
+    const session = await loaded.open(parts, { ...namesOf(graph), updates, sizes, device: chosen.device, prepack }, signal)
     const executable = new OnnxExecutable(graph, session, () => {
       executables.delete(executable)
       emit({ type: 'memory', name: `weights of '${graph.name}'`, bytes: 0 })
     })
     executables.add(executable)
-    emit({ type: 'memory', name: `weights of '${graph.name}'`, bytes: model.weightBytes })
+    emit({ type: 'memory', name: `weights of '${graph.name}'`, bytes: parts.reduce((sum, { model }) => sum + model.weightBytes, 0) })
     return executable
   }
 

@@ -2,6 +2,7 @@ import { InvalidGraphError, type Attribute, type Constant, type DataType, type D
 import { checkCall, inferCall } from './call.js'
 import { canonical } from './dimension.js'
 import { elementsOf } from './elements.js'
+import { rememberTypes } from './known-types.js'
 import { LITERAL_BYTES } from './literals.js'
 import { Value, type Emitter, type OpDefinition, type Producer, type ValueType } from './op.js'
 import { standardOps } from './ops/index.js'
@@ -44,18 +45,19 @@ export class GraphBuilder implements Emitter {
     this.#authored = reserved === undefined
   }
 
-  input(name: string, dtype: DataType, shape: readonly Dimension[]): Value {
-    const value = new Value(this, this.#claim(name), { dtype, shape: shape.map(canonical) })
+  /** @param knownType Its type, as another graph has it. */
+  input(name: string, dtype: DataType, shape: readonly Dimension[], knownType?: ValueType): Value {
+    const value = new Value(this, this.#claim(name), knownType ?? { dtype, shape: shape.map(canonical) })
     this.#inputs.push(value)
     return value
   }
 
-  /** Adds a weight or a literal. The name is kept; without one, equal literals are added once. */
-  constant(constant: Constant, name?: string): Value {
+  /** Adds a weight or a literal. The name is kept; without one, equal literals are added once. `knownType` is as for `input`. */
+  constant(constant: Constant, name?: string, knownType?: ValueType): Value {
     const key = name === undefined && constant.inline !== undefined && constant.byteLength <= LITERAL_BYTES ? `${constant.dtype}[${constant.shape.join()}]${constant.inline.join()}` : undefined
     const known = key === undefined ? undefined : this.#literals.get(key)
     if (known !== undefined) return known
-    const type: ValueType = { dtype: constant.dtype, shape: constant.shape, elements: elementsOf(constant) }
+    const type = knownType ?? { dtype: constant.dtype, shape: constant.shape, elements: elementsOf(constant) }
     const value = new Value(this, name === undefined ? this.#fresh(LITERAL) : this.#claim(name), type)
     this.#constants.set(value, constant)
     if (key !== undefined) this.#literals.set(key, value)
@@ -84,12 +86,22 @@ export class GraphBuilder implements Emitter {
     for (const input of trimmed) if (input !== undefined) this.#own(input)
     const types = inferCall(definition, trimmed, attributes, names.length)
     if (this.#authored) refuseMixedSizes(definition.op, trimmed, types)
+    return this.#add(definition, trimmed, attributes, names, types)
+  }
+
+  /** As `emitNamed`, of a node that another graph has with inputs of these very types, and whose outputs' types are known by that. */
+  repeat(definition: OpDefinition, inputs: readonly (Value | undefined)[], attributes: Readonly<Record<string, Attribute>>, names: readonly string[], types: readonly ValueType[]): readonly Value[] {
+    for (const input of inputs) if (input !== undefined) this.#own(input)
+    return this.#add(definition, inputs, attributes, names, types)
+  }
+
+  #add(definition: OpDefinition, inputs: readonly (Value | undefined)[], attributes: Readonly<Record<string, Attribute>>, names: readonly (string | undefined)[], types: readonly ValueType[]): readonly Value[] {
     const values = names.map((name, index) => {
       const type = types[index]
       if (type === undefined) throw new InvalidGraphError({ graph: this.name, problem: `${definition.op} has no output ${index}` })
       return new Value(this, name === '' ? '' : name === undefined ? this.#fresh(definition.op.split('::').at(-1)!) : this.#claim(name), type)
     })
-    const node: Producer = { op: definition.op, definition, inputs: trimmed, outputs: values, attributes }
+    const node: Producer = { op: definition.op, definition, inputs, outputs: values, attributes }
     this.#nodes.push(node)
     for (const value of values) this.#producers.set(value, node)
     return values
@@ -128,16 +140,21 @@ export class GraphBuilder implements Emitter {
       if (nameOf(value) !== name) built.push({ op: 'Identity', inputs: Object.freeze([nameOf(value)]), outputs: Object.freeze([name]), attributes: Object.freeze({}) })
     }
     const info = (name: string, { dtype, shape }: ValueType) => Object.freeze({ name, dtype, shape: Object.freeze([...shape]) })
+    const constants = Array.from(this.#constants.keys()).filter((value) => needed.has(value))
     const operators = new Map(nodes.flatMap(({ definition }) => (standardOps.get(definition.op) === definition ? [] : [[definition.op, definition]])))
-    return Object.freeze({
+    const graph: Graph = Object.freeze({
       name: this.name,
       inputs: Object.freeze(this.#inputs.map((value) => info(value.name, value))),
       outputs: Object.freeze([...this.#outputs].map(([name, value]) => info(name, value))),
       nodes: Object.freeze(built.map((node) => Object.freeze(node))),
-      constants: new Map([...this.#constants].filter(([value]) => needed.has(value)).map(([value, constant]) => [nameOf(value), constant])),
+      constants: new Map(constants.map((value) => [nameOf(value), this.#constants.get(value)!])),
       ...(operators.size > 0 && { operators }),
       ...(this.#updates.size > 0 && { updates: new Map(Array.from(this.#updates, ([name, input]) => [name, input.name])) }),
     })
+    const types = new Map([...this.#inputs, ...constants, ...nodes.flatMap(({ outputs }) => outputs)].filter(({ name }) => name !== '').map((value) => [nameOf(value), value.type]))
+    for (const [name, { type }] of this.#outputs) types.set(name, type)
+    rememberTypes(graph, types)
+    return graph
   }
 
   /** A value made by a node takes the name of the first output it is; other values that have an output's name make way. */

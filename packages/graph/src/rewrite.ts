@@ -1,7 +1,8 @@
 import { InvalidGraphError, type Graph, type Node } from '@tenon/core'
 import { GraphBuilder } from './builder.js'
+import { knownTypes, rememberTypes } from './known-types.js'
 import { checkCall } from './call.js'
-import type { OpDefinition, Value } from './op.js'
+import type { OpDefinition, Value, ValueType } from './op.js'
 import { definitionOf, opsOf } from './ops-of.js'
 
 /** A node of the graph being rewritten, with its inputs as values of the new one. */
@@ -17,17 +18,31 @@ export type Rule = (visit: Visit) => Value | readonly Value[] | undefined
 
 /**
  * Replays a graph through a builder, node by node, asking the rule for each what to put in its place. Types and
- * shapes are inferred anew on the way. Returns the same object where the rule changed nothing.
+ * shapes are inferred anew behind what changed. Returns the same object where the rule changed nothing.
  * @throws InvalidGraphError where the graph names an unknown op or value.
  */
 export function rewrite(graph: Graph, rule: Rule): Graph {
-  const { builder, changed } = replay(graph, rule)
-  return changed ? builder.build() : graph
+  const { builder, values, changed } = replay(graph, rule)
+  if (changed) return builder.build()
+  if (Object.isFrozen(graph)) rememberTypes(graph, new Map(Array.from(values, ([name, { type }]) => [name, type])))
+  return graph
 }
 
+/** The name of a value and its type. */
+export type TypedName = ValueType & { readonly name: string }
+
 /** The types of all values of a graph, by name. */
-export function inferTypes(graph: Graph): ReadonlyMap<string, Value> {
-  return replay(graph, () => undefined).values
+export function inferTypes(graph: Graph): ReadonlyMap<string, TypedName> {
+  const known = knownTypes(graph)
+  return known === undefined ? inferAnew(graph) : new Map(Array.from(known, ([name, type]) => [name, { name, ...type }]))
+}
+
+/**
+ * The same, of a graph of which nothing is believed.
+ * @throws InvalidGraphError, ShapeMismatchError, TypeMismatchError
+ */
+export function inferAnew(graph: Graph): ReadonlyMap<string, TypedName> {
+  return replay(graph, () => undefined, undefined).values
 }
 
 /** Opens a graph for growing: its values, and the builder that holds a copy of it, outputs not yet declared. */
@@ -35,12 +50,12 @@ export function extend(graph: Graph): { readonly builder: GraphBuilder; readonly
   return replay({ ...graph, outputs: [], updates: new Map() }, () => undefined)
 }
 
-function replay(graph: Graph, rule: Rule) {
+function replay(graph: Graph, rule: Rule, known = knownTypes(graph)) {
   const ops = opsOf(graph)
   const builder = new GraphBuilder(graph.name, [...graph.constants.keys(), ...graph.nodes.flatMap((node) => node.outputs), ...graph.outputs.map((output) => output.name)])
   const values = new Map<string, Value>()
-  for (const { name, dtype, shape } of graph.inputs) values.set(name, builder.input(name, dtype, shape))
-  for (const [name, constant] of graph.constants) values.set(name, builder.constant(constant, name))
+  for (const { name, dtype, shape } of graph.inputs) values.set(name, builder.input(name, dtype, shape, known?.get(name)))
+  for (const [name, constant] of graph.constants) values.set(name, builder.constant(constant, name, known?.get(name)))
 
   const read = (name: string, by: string): Value => {
     const value = values.get(name)
@@ -51,10 +66,11 @@ function replay(graph: Graph, rule: Rule) {
   for (const node of graph.nodes) {
     const definition = definitionOf(ops, node.op, graph.name)
     const inputs = node.inputs.map((name) => (name === '' ? undefined : read(name, node.op)))
-    checkCall(graph.name, definition, inputs, node.attributes)
+    const same = known !== undefined && inputs.every((input, index) => input === undefined || input.type === known.get(node.inputs[index]!)) && node.outputs.every((name) => name !== '')
+    if (!same) checkCall(graph.name, definition, inputs, node.attributes)
     const replacement = rule({ node, definition, inputs, builder })
     changed ||= replacement !== undefined
-    const made = replacement === undefined ? builder.emitNamed(definition, inputs, node.attributes, node.outputs) : [replacement].flat()
+    const made = replacement !== undefined ? [replacement].flat() : same ? builder.repeat(definition, inputs, node.attributes, node.outputs, node.outputs.map((name) => known.get(name)!)) : builder.emitNamed(definition, inputs, node.attributes, node.outputs)
     node.outputs.forEach((name, index) => {
       if (name === '') return
       if (values.has(name)) throw new InvalidGraphError({ graph: graph.name, problem: `two values are named '${name}'` })

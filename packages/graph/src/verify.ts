@@ -1,6 +1,6 @@
 import { InvalidGraphError, type Dimension, type Graph } from '@tenon/core'
 import { checkUpdates } from './check-updates.js'
-import { inferTypes } from './rewrite.js'
+import { inferAnew } from './rewrite.js'
 
 /**
  * Checks what every graph must keep: known ops with the inputs and attributes they take, each value made once and
@@ -10,7 +10,7 @@ import { inferTypes } from './rewrite.js'
  * @throws InvalidGraphError, ShapeMismatchError, TypeMismatchError
  */
 export function verify(graph: Graph): Graph {
-  const types = inferTypes(graph)
+  const types = inferAnew(graph)
   for (const { name, dtype, shape } of graph.outputs) {
     const made = types.get(name)!
     if (made.dtype !== dtype) throw new InvalidGraphError({ graph: graph.name, problem: `the output '${name}' is declared ${dtype} and is ${made.dtype}` })

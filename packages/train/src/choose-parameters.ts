@@ -1,5 +1,5 @@
 import { InvalidOptionError, nearest, type DataType, type Graph } from '@tenon/core'
-import { inferTypes, type Value } from '@tenon/graph'
+import { inferTypes, type ValueType } from '@tenon/graph'
 
 const floats: ReadonlySet<DataType> = new Set(['float32', 'float64', 'float16', 'bfloat16'])
 
@@ -40,7 +40,7 @@ export function chooseParameters(scored: Graph, model: Graph, trainable: Iterabl
 }
 
 /** The values that the loss is computed from by way of others that `carry` on what they are made of. */
-function namesBefore(graph: Graph, carries: (value: Value) => boolean): ReadonlySet<string> {
+function namesBefore(graph: Graph, carries: (value: ValueType) => boolean): ReadonlySet<string> {
   const types = inferTypes(graph)
   const before = new Set(['loss'])
   for (const { inputs, outputs } of graph.nodes.toReversed()) {

@@ -2,8 +2,7 @@ import { setTimeout as later } from 'node:timers/promises'
 
 import type { NoticeEvent } from '@tenon/core'
 
-import type { Binding, Session, SessionSettings } from '../binding.js'
-import type { PreparedModel } from '../weights/prepare-model.js'
+import type { Binding, Part, Session, SessionSettings } from '../binding.js'
 import type { ThreadSettings } from '../threads.js'
 import { bindApi, type OrtLibrary } from './api.js'
 import { Environment } from './environment.js'
@@ -83,8 +82,13 @@ export class NativeBinding implements Binding {
     return [{ code: 'TENON_ONNX_THREADS_SET_BEFORE', message: `Another onnx() in this process set the threads first: all sessions share ${settings.threads}, with spinning ${settings.spinning ? 'on' : 'off'}` }]
   }
 
-  open(model: PreparedModel, settings: SessionSettings, signal?: AbortSignal): Promise<Session> {
-    return NativeSession.open(this.#environment, model, settings, signal)
+  /** One for each thread that may load; sessions with threads of their own would compete for the processors. */
+  get mostParts(): number {
+    return this.#environment.sharesThreads ? this.#environment.gate.capacity : 1
+  }
+
+  open(parts: readonly Part[], settings: SessionSettings, signal?: AbortSignal): Promise<Session> {
+    return NativeSession.open(this.#environment, parts, settings, signal)
   }
 
   async close(): Promise<void> {

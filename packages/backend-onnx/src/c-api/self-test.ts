@@ -15,7 +15,7 @@ const graph: Graph = {
 
 /** @throws Error when the device cannot be used, or the binding does not compute what it must: slots, parameters or types are not what they are thought to be. */
 export async function selfTest(binding: Binding, device: DeviceSettings = { device: 'cpu' }): Promise<void> {
-  const session = await binding.open(await prepareModel(graph, {}), { inputs: ['x'], outputs: ['y'], device, prepack: true, updates: [], sizes: [] })
+  const session = await binding.open([{ model: await prepareModel(graph, {}), inputs: ['x'], outputs: ['y'] }], { inputs: ['x'], outputs: ['y'], device, prepack: true, updates: [undefined], sizes: [undefined] })
   try {
     const [y] = await session.run([tensor('int64', [2, 3], BigInt64Array.of(1n, 2n, 3n, 4n, 5n, 6n))])
     const found = y === undefined ? '' : `${y.dtype} [${y.shape.join()}] ${String(await y.data())}`

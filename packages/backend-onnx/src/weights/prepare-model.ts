@@ -1,4 +1,4 @@
-import { realpath, stat } from 'node:fs/promises'
+import { realpathSync, statSync } from 'node:fs'
 import { parse, relative, sep } from 'node:path'
 
 import { InvalidFileError, InvalidGraphError, MissingFileError, throwIfAborted, type Constant, type Graph } from '@tenon/core'
@@ -50,14 +50,14 @@ export async function prepareModel(graph: Graph, { temporaryFolder, signal }: { 
         if (constant.inline === undefined) embedded.set(name, inMemory(constant, await fetchBytes(graph, name, constant)))
         continue
       }
-      const inFile = constant.file && (await files.locate(constant.file.path, constant.file.offset, constant.byteLength))
+      const inFile = constant.file && files.locate(constant.file.path, constant.file.offset, constant.byteLength)
       if (inFile !== undefined) {
         locations.set(constant, inFile)
         continue
       }
       spill ??= await SpillFile.create(temporaryFolder)
       const offset = await spill.append(await fetchBytes(graph, name, constant))
-      const location = await files.locate(spill.path, offset, constant.byteLength, true)
+      const location = files.locate(spill.path, offset, constant.byteLength, true)
       locations.set(constant, location as Location)
     }
     await spill?.close()
@@ -88,8 +88,8 @@ class WeightFiles {
   readonly #sizes = new Map<string, { path: string; size: number }>()
 
   /** `undefined` where the file is on another root (a Windows drive) than those before, so that its weights have to be copied. */
-  async locate(path: string, offset: number, length: number, growing = false): Promise<Location | undefined> {
-    const file = await this.#look(path)
+  locate(path: string, offset: number, length: number, growing = false): Location | undefined {
+    const file = this.#look(path)
     if (!growing && offset + length > file.size) {
       throw new InvalidFileError({ path, problem: `has ${file.size} bytes, and a weight is said to end at ${offset + length}` })
     }
@@ -99,12 +99,13 @@ class WeightFiles {
     return { location: relative(root, file.path).split(sep).join('/'), offset, length }
   }
 
-  async #look(path: string): Promise<{ path: string; size: number }> {
+  /** At once: a model has few files, and whoever waits for another thread lets longer work of this one go first. */
+  #look(path: string): { path: string; size: number } {
     let found = this.#sizes.get(path)
     if (found === undefined) {
       try {
-        const real = await realpath(path)
-        found = { path: real, size: (await stat(real)).size }
+        const real = realpathSync.native(path)
+        found = { path: real, size: statSync(real).size }
       } catch (error) {
         throw new MissingFileError({ path, purpose: 'a model has weights in it', remedy: 'Open the checkpoint again', cause: error })
       }

@@ -1,8 +1,7 @@
 import type { NoticeEvent } from '@tenon/core'
 
-import type { Binding, Session, SessionSettings } from '../binding.js'
+import type { Binding, Part, Session, SessionSettings } from '../binding.js'
 import { Gate } from '../gate.js'
-import type { PreparedModel } from '../weights/prepare-model.js'
 import { OrtWorker } from './ort-worker.js'
 import { WorkerSession, type WorkerSettings } from './worker-session.js'
 
@@ -26,6 +25,7 @@ export class WorkerBinding implements Binding {
   }
 
   readonly kind = 'worker'
+  readonly mostParts = 1
   readonly reason: string
   readonly version: string
   readonly threads: string
@@ -42,8 +42,8 @@ export class WorkerBinding implements Binding {
       : []
   }
 
-  open(model: PreparedModel, settings: SessionSettings, signal?: AbortSignal): Promise<Session> {
-    return WorkerSession.open(this.#settings, model, settings, signal)
+  open(parts: readonly Part[], settings: SessionSettings, signal?: AbortSignal): Promise<Session> {
+    return WorkerSession.open(this.#settings, parts[0]!.model, settings, signal)
   }
 
   async close(): Promise<void> {}
