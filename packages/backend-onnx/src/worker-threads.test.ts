@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { build } from 'vite'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 
 let folder: string
 beforeAll(async () => {
@@ -19,10 +20,19 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-async function play(scene: string): Promise<unknown> {
-  const { stdout } = await promisify(execFile)(process.execPath, [join(folder, 'bundle.mjs'), scene])
+async function play(scene: string, more: readonly string[] = [], home?: string): Promise<unknown> {
+  const { stdout } = await promisify(execFile)(process.execPath, [join(folder, 'bundle.mjs'), scene, ...more], home === undefined ? {} : { env: { PATH: process.env['PATH'], HOME: home } })
   return JSON.parse(stdout)
 }
+
+describe('ONNX Runtime', () => {
+  it.each(['alone', 'in a thread', 'in its own threads'])('keeps no events of its use, and survives a long command line, %s', async (scene) => {
+    const home = await mkdtemp(join(tmpdir(), 'tenon-home-'))
+    onTestFinished(() => rm(home, { recursive: true }))
+    expect(await play(scene, ['x'.repeat(60_000)], home)).toEqual([6, 198])
+    expect(await readdir(home)).toEqual([])
+  })
+})
 
 describe('in worker threads', () => {
   it('computes in two of them and in the main thread at once', async () => {

@@ -9,6 +9,7 @@ export interface DecoderOptions extends RunsOn {
   readonly weights?: Weights
   readonly activations?: Activations
   readonly draft?: string
+  readonly contextLength?: number
   readonly maxTokens?: number
   readonly temperature?: number
   readonly topK?: number
@@ -21,17 +22,13 @@ export interface DecoderOptions extends RunsOn {
   readonly stats?: boolean
 }
 
-/** What every command takes that runs a model. */
-export const backendOption = () => new Option('--backend <name>', 'what to compute with: onnx, tfjs, or auto for the quickest (default: onnx)')
-export const deviceOption = () => new Option('--device <device>', "a device of the backend's, as `tenon doctor` lists them (default: its first that is available)")
-export const deploymentOption = () => new Option('--deployment <file>', 'a JSON file that says for each task what to compute with')
-
 /** Adds the options to a command. */
 export function addDecoderOptions(command: Command): Command {
   return command
     .addOption(new Option('-m, --model <model>', 'a model that writes: a folder, a .gguf file, an installed model package, or a name on the hub'))
     .addOption(new Option('--weights <format>', 'make the weights smaller while loading, and keep them for the next time (default: as they are stored)').choices(weightFormats))
     .addOption(new Option('--activations <format>', 'what is multiplied by weights in few bits: int16 is as exact as floats, and reads prompts half as fast (default: int8)').choices(activationFormats))
+    .option('--context-length <n>', 'most tokens to read and write together (default: as many as the model reads and memory holds)', wholeNumber)
     .option('-n, --max-tokens <n>', 'most tokens to write', wholeNumber)
     .option('-t, --temperature <t>', 'how freely to choose among likely tokens; 0 takes the likeliest (default: 0)', number(0))
     .option('--top-k <n>', 'choose among the n likeliest tokens', wholeNumber)
@@ -43,13 +40,10 @@ export function addDecoderOptions(command: Command): Command {
     .option('--prompt-lookup', 'guess ahead by what stands in the prompt: no other text for it, and sooner where it repeats')
     .addOption(new Option('--draft <model>', 'a smaller model of the same vocabulary that guesses ahead: each guess is checked, and the text comes sooner where most are right').conflicts('promptLookup'))
     .option('--stats', 'say on stderr how long it took')
-    .addOption(backendOption())
-    .addOption(deviceOption())
-    .addOption(deploymentOption())
 }
 
 /** The options that say which model is opened, and how. */
-export const openingOptions = ({ model, weights, activations, draft, backend, device, deployment }: DecoderOptions) => ({ model, weights, activations, draft, backend, device, deployment })
+export const openingOptions = ({ model, weights, activations, draft, contextLength, backend, device, deployment }: DecoderOptions) => ({ model, weights, activations, draft, contextLength, backend, device, deployment })
 
 /** The options as generations take them. */
 export function generationOptions({ maxTokens, temperature, topK, topP, minP, repetitionPenalty, seed, stop, promptLookup }: DecoderOptions) {

@@ -7,6 +7,8 @@ export const exitCodes = {
   usage: 2,
   /** `ask`: a question has no answer in the documents. */
   nothingFound: 3,
+  /** `chat --schema`: the answer was cut before it fulfilled the schema. */
+  unfinished: 4,
   /** Ctrl-C: 128 + SIGINT, as shells count. */
   interrupted: 130,
 } as const

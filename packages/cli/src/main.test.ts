@@ -37,6 +37,17 @@ describe('the command', () => {
     for (const line of beforeExamples.split('\n')) expect(line.length).toBeLessThanOrEqual(70)
   })
 
+  it('takes --json and --quiet with every command, but for the tour', async () => {
+    const { stdout } = await run(['--help'])
+    const commands = Array.from(stdout.slice(stdout.indexOf('Commands:'), stdout.indexOf('Examples:')).matchAll(/^ {2}(\w+)/gm), ([, name]) => name!).filter((name) => name !== 'help')
+    expect(commands).toContain('ask')
+    for (const name of commands) {
+      const help = (await run([name, '--help'])).stdout
+      for (const option of ['--json', '--quiet']) expect([name, help.includes(option)]).toEqual([name, name !== 'start'])
+      expect([name, help.includes('--deployment')]).toEqual([name, ['ask', 'chat', 'complete', 'embed'].includes(name)])
+    }
+  })
+
   it('says its version', async () => {
     const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
     expect(await run(['--version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' })

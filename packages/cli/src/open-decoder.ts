@@ -23,6 +23,8 @@ export interface OpenDecoderOptions extends RunsOn {
   readonly activations?: Activations | undefined
   /** A smaller model that guesses ahead, its weights as the model's. Default: none. */
   readonly draft?: string | undefined
+  /** Most tokens to read and write together. Default: as many as the model reads and memory holds. */
+  readonly contextLength?: number | undefined
   readonly signal: AbortSignal
   /** Hears what the libraries tell. */
   readonly progress: Progress
@@ -40,7 +42,7 @@ export interface OpenedDecoder extends AsyncDisposable {
 export type OpenDecoder = (options: OpenDecoderOptions & { readonly task: 'code-generation' | 'text-generation' }) => Promise<OpenedDecoder>
 
 /** Joins the installed packages. They are imported here and not before: `--help` needs none of them. */
-export const openDecoder: OpenDecoder = async ({ model: named, weights, activations, draft, task, signal, progress, ...on }) => {
+export const openDecoder: OpenDecoder = async ({ model: named, weights, activations, draft, contextLength, task, signal, progress, ...on }) => {
   progress.stage('opening the model')
   const [{ createRuntime }, models, backends, { decoders }, { weightOnly }, { codeGeneration }, { textGeneration }, deployment] = await Promise.all([
     import('@tenon/core'),
@@ -60,7 +62,7 @@ export const openDecoder: OpenDecoder = async ({ model: named, weights, activati
   runtime.on('progress', progress.update)
   runtime.on('notice', ({ message }) => progress.note(message))
   const format = weights === undefined && activations !== undefined ? AS_STORED : weights && formats[weights]
-  const request = { ...(deployed === undefined && { model }), ...(format !== undefined && { compress: { ...format, ...(activations !== undefined && { activations }) } }), ...(draft !== undefined && { draft }), signal }
+  const request = { ...(deployed === undefined && { model }), ...(format !== undefined && { compress: { ...format, ...(activations !== undefined && { activations }) } }), ...(draft !== undefined && { draft }), ...(contextLength !== undefined && { contextLength }), signal }
   return {
     model,
     completer: () => runtime.task('code-generation', request),

@@ -8,8 +8,10 @@ import type { ExportCommandOptions } from './commands/export.js'
 import type { InspectCommandOptions } from './commands/inspect.js'
 import { keptFormats, type PrepareOptions } from './commands/prepare.js'
 import type { StartOptions } from './commands/start.js'
+import { addCommonOptions, addRunsOnOptions } from './common-options.js'
+import { completionScopes } from './completion-scopes.js'
 import type { Context } from './context.js'
-import { addDecoderOptions, backendOption, deploymentOption, deviceOption } from './decoder-options.js'
+import { addDecoderOptions } from './decoder-options.js'
 import { UsageError } from './errors/usage-error.js'
 import { compressions } from './open-checkpoint.js'
 import { collect, number, wholeNumber } from './option-parsers.js'
@@ -67,15 +69,10 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
     .addArgument(new Argument('[paths...]', 'files, and folders with all that is below them; - for what is piped in'))
     .option('-q, --question <text>', 'a question; repeat it to ask several, and then name paths only', collect)
     .addOption(modelOption())
-    .addOption(backendOption())
-    .addOption(deviceOption())
-    .addOption(deploymentOption())
     .option('-s, --store <folder>', 'keep what was read there; the next time only what changed is read')
     .option('-r, --reader <model>', 'a question-answering model that finds the exact words in the sentence')
     .option('-k, --top-k <n>', 'how many passages to consider and show in --json (default: 5)', wholeNumber)
     .option('-t, --threshold <score>', 'least score of an answer, 0 to 1 (default: 0.5)', number(0, 1))
-    .option('--json', 'print one JSON document')
-    .option('--quiet', 'print the answer and nothing else')
     .addHelpText(
       'after',
       examples(context, [
@@ -84,7 +81,7 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
         ['tenon ask "How long should oak dry?" ./documents --store ./kb', 'and the next time without ./documents'],
         ['cat notes.md | tenon ask "What is to be done?"', 'from a pipe'],
         ['tenon ask "Who?" ./documents --json | jq .answers[0].source', 'for a program'],
-      ]) + `\n\n${colors.bold('Exit codes:')}\n  0 answered   1 failed   2 called wrongly   3 no answer in the documents`,
+      ]) + exitCodesOf(context, [['0', 'answered'], ['1', 'failed'], ['2', 'called wrongly'], ['3', 'no answer in the documents']]),
     )
     .action(async (question: string | undefined, paths: readonly string[], options: AskOptions) => {
       const { ask } = await import('./commands/ask.js')
@@ -102,8 +99,6 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
     .option('--template <file>', "a chat template in Jinja, in place of the model's own")
     .option('--variable <name=value>', 'what the template reads: enable_thinking=false; repeat it for several', collect)
     .option('--drop-oldest', 'leave the oldest turns out where the conversation is longer than the context, rather than fail')
-    .option('--json', 'print one JSON document')
-    .option('--quiet', 'no progress and no notes')
     .addHelpText(
       'after',
       examples(context, [
@@ -111,7 +106,7 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
         ['tenon chat "What is a tenon?" -m model.gguf --stats', 'one answer'],
         ['cat notes.md | tenon chat "What is to be done?" -m model.gguf', 'about what is piped in'],
         ['tenon chat "An oak table, as JSON" -m model.gguf --schema table.json', ''],
-      ]),
+      ]) + exitCodesOf(context, [['0', 'answered'], ['1', 'failed'], ['2', 'called wrongly'], ['4', 'the answer was cut before it fulfilled the schema']]),
     )
     .action(async (question: string | undefined, options: ChatOptions) => {
       const { chat } = await import('./commands/chat.js')
@@ -126,7 +121,7 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
     .addArgument(new Argument('<file>', 'the file; - for what is piped in, completed at its end'))
     .option('--at <line:column>', 'where: both from 1, columns in UTF-16 code units as editors count them (default: the end)')
     .option('--marker <text>', 'where, by a text that stands there and is left out')
-    .addOption(new Option('--scope <scope>', 'how far (default: auto)').choices(['auto', 'line', 'statement', 'block', 'function']))
+    .addOption(new Option('--scope <scope>', 'how far (default: auto)').choices(completionScopes))
     .option('--candidates <n>', 'write n completions and print the best; --json has all', wholeNumber)
     .option('--context <files...>', 'other files to show the model, as far as they matter and there is room')
     .option('--context-tokens <n>', 'most tokens of the prompt (default: 2048)', wholeNumber)
@@ -136,8 +131,6 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
     .option('--prefix-only', 'do not show the model what stands behind the place')
     .option('--no-truncate', 'fail where the file is too long, rather than cut it to what is around the place')
     .option('--no-healing', 'do not let the last token before the place become another')
-    .option('--json', 'print one JSON document')
-    .option('--quiet', 'no progress and no notes')
     .addHelpText(
       'after',
       examples(context, [
@@ -160,11 +153,6 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
     .option('-f, --file <file>', 'read texts from a file, a text a line; empty lines are left out')
     .option('-s, --similarity', 'print cosine similarities instead of vectors')
     .addOption(modelOption())
-    .addOption(backendOption())
-    .addOption(deviceOption())
-    .addOption(deploymentOption())
-    .option('--json', 'print one JSON document')
-    .option('--quiet', 'no progress and no notes')
     .addHelpText(
       'after',
       examples(context, [
@@ -192,8 +180,6 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
     .option('--portable', 'standard operators only, for runtimes other than ONNX Runtime')
     .option('--link', 'share the file of the weights instead of copying it, where the disk can')
     .option('--overwrite', 'replace a model that stands there')
-    .option('--json', 'print one JSON document')
-    .option('--quiet', 'no progress and no notes')
     .addHelpText(
       'after',
       examples(context, [
@@ -219,8 +205,6 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
     .option('--small', 'keep no second form of the weights for reading prompts: half the room, and prompts take twice as long')
     .addOption(new Option('--activations <format>', 'what the weights will be multiplied by: for int16, as for --small, there is no second form (default: int8)').choices(activationFormats))
     .option('--head <head>', 'the head to prepare (default: what the config says)')
-    .option('--json', 'print one JSON document')
-    .option('--quiet', 'no progress and no notes')
     .addHelpText('after', examples(context, [['tenon prepare ./Qwen2.5-Coder-0.5B --weights int4', '']]))
     .action(async (model: string, options: PrepareOptions) => {
       const { prepareCommand } = await import('./commands/prepare.js')
@@ -233,8 +217,6 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
     .description('Opens a model folder or an .onnx file without running it: family, heads, parameters, types, files, operators, memory, and what each backend makes of it.')
     .addArgument(new Argument('<model>', 'a model folder, an installed model package, a name on the hub, or an .onnx file'))
     .option('--head <head>', 'the head to look at (default: what the config says)')
-    .option('--json', 'print one JSON document')
-    .option('--quiet', 'no progress and no notes')
     .action(async (model: string, options: InspectCommandOptions) => {
       const { inspectCommand } = await import('./commands/inspect.js')
       code = await inspectCommand(context, model, options)
@@ -246,8 +228,6 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
     .description('Looks at this machine, its devices and the installed packages, measures how fast each device is, and runs the model once.')
     .addOption(modelOption())
     .option('--quick', 'do not measure')
-    .option('--json', 'print one JSON document')
-    .option('--quiet', 'no progress and no notes')
     .action(async (options: DoctorOptions) => {
       const { doctor } = await import('./commands/doctor.js')
       code = await doctor(context, options)
@@ -262,6 +242,11 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
       const { start } = await import('./commands/start.js')
       code = await start(context, options)
     })
+
+  for (const command of program.commands) {
+    if (['ask', 'chat', 'complete', 'embed'].includes(command.name())) addRunsOnOptions(command)
+    if (command.name() !== 'start') addCommonOptions(command)
+  }
 
   return {
     async run(argv) {
@@ -293,6 +278,8 @@ function examples({ out: { colors } }: Context, list: readonly (readonly [comman
   const lines = list.map(([command, purpose]) => (purpose === '' ? `  ${command}` : `  ${command.padEnd(longest)}  ${colors.dim(purpose)}`))
   return `\n${colors.bold('Examples:')}\n${lines.join('\n')}`
 }
+
+const exitCodesOf = ({ out: { colors } }: Context, list: readonly (readonly [code: string, meaning: string])[]) => `\n\n${colors.bold('Exit codes:')}\n  ${list.map((each) => each.join(' ')).join('   ')}`
 
 const codeOf = (error: unknown) => (error as Partial<CommanderError>).code
 

@@ -54,6 +54,8 @@ export interface Constant<D extends NumericType = NumericType> {
   readonly stored?: Constant
   /** Present when the bytes are computed, and whoever keeps them may know them again. */
   readonly origin?: Origin
+  /** Present where the rows are those of positions, and computed: the table of the first of them alone, for who reads no further. The same object for the same number. */
+  readonly upTo?: (rows: number) => Constant<D>
   /** Fetches or computes the bytes. Not cached: whoever calls twice pays twice. */
   bytes(): Promise<Uint8Array>
 }

@@ -1,4 +1,5 @@
 export { grammar, InvalidGrammarError, jsonSchema, UnsatisfiableConstraintError, UnsupportedSchemaError, type Constraint, type ConstraintFactory, type GrammarOptions, type JsonSchemaOptions } from './constraint/index.js'
+export { checkCandidates } from './engine/candidates.js'
 export type { Beam, BeamOptions, Decoder, DraftModelOptions, FinishReason, Generation, GenerationPiece, GenerationRequest, GenerationResult, GenerationStats, PromptLookupOptions, Speculation } from './engine/decoder.js'
 export type { DraftChoice } from './engine/draft-choice.js'
 export { openDecoder, type DecoderOptions } from './engine/open-decoder.js'

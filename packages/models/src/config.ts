@@ -18,6 +18,12 @@ const MOST_LAYERS = 2 ** 12
 /** The number of layers, for each of which something is made before a weight is looked for. @throws InvalidFileError */
 export const layersIn = (checkpoint: Checkpoint, key = 'num_hidden_layers', otherwise?: number): number => sizeIn(checkpoint, key, otherwise, MOST_LAYERS)
 
+/** Over a hundred times as wide as the heads of published models (512 at most). */
+const WIDEST_HEAD = 2 ** 16
+
+/** The size of an attention head as the config gives it, for which angles are computed before a weight is looked for. @throws InvalidFileError */
+export const headSizeIn = (checkpoint: Checkpoint): number => sizeIn(checkpoint, 'head_dim', undefined, WIDEST_HEAD)
+
 /** A token's id. @throws InvalidFileError */
 export function idIn(checkpoint: Checkpoint, key: string, otherwise: number): number {
   const value = checkpoint.config[key] ?? otherwise

@@ -2,7 +2,7 @@ import type { Checkpoint, Model } from '@tenon/core'
 import type { Value } from '@tenon/graph'
 import { Add, Mul } from '@tenon/graph/ops'
 import { activation } from './activations.js'
-import { headSize, layersIn, optionIn, sizeIn } from './config.js'
+import { headSize, headSizeIn, layersIn, optionIn, sizeIn } from './config.js'
 import { attend, defineDecoder, nextWords, type DecoderConfig, type Rotation, type Tokens } from './decoder.js'
 import { embedding, linear, rmsNorm, toRows } from './layers.js'
 import { rotaryIn, rotation, type Rotary } from './rotary.js'
@@ -48,7 +48,7 @@ interface Particulars extends Pick<LlamaConfig, 'biases' | 'windows'> {
 export function llamaConfig(checkpoint: Checkpoint, { biases, windows, headSize: usualSize, positions = 2048 }: Particulars): LlamaConfig {
   const hidden = sizeIn(checkpoint, 'hidden_size')
   const heads = sizeIn(checkpoint, 'num_attention_heads')
-  const size = (checkpoint.config['head_dim'] ?? undefined) === undefined ? usualSize ?? headSize(hidden, heads) : sizeIn(checkpoint, 'head_dim')
+  const size = (checkpoint.config['head_dim'] ?? undefined) === undefined ? usualSize ?? headSize(hidden, heads) : headSizeIn(checkpoint)
   return {
     vocabulary: sizeIn(checkpoint, 'vocab_size'),
     hidden,

@@ -1,8 +1,10 @@
 import type { Checkpoint, Model } from '@tenon/core'
 import type { Value } from '@tenon/graph'
-import { Add, MoE, Mul, Sigmoid } from '@tenon/graph/ops'
+import { Add, Gemm, Mul, Sigmoid } from '@tenon/graph/ops'
+import { activation } from './activations.js'
 import { layersIn, malformed, only, optionIn, sizeIn } from './config.js'
 import { defineDecoder } from './decoder.js'
+import { throughExperts, together } from './experts.js'
 import { linear } from './layers.js'
 import { gated, llamaConfig, logits, type LlamaConfig } from './llama.js'
 import { windowsIn } from './qwen2.js'
@@ -62,40 +64,29 @@ function mlp(w: Weights, config: Qwen2MoeConfig, x: Value, layer: number): Value
 }
 
 function routed(w: Weights, config: Qwen2MoeConfig, x: Value): Value {
-  const { experts, chosen, isNormalised } = config
-  const scores = linear(w.at('gate'), x, experts, { bias: false }) // [batch * sequence, experts]
-  const all = w.at('experts')
-  return MoE(x, scores, gatesAndLayers(all, config), undefined, seconds(all, config), undefined, {
-    k: chosen,
-    normalize_routing_weights: isNormalised ? 1 : 0,
-    activation_type: 'swiglu',
-    swiglu_fusion: 1,
+  const { experts: count, chosen, isNormalised } = config
+  const scores = linear(w.at('gate'), x, count, { bias: false }) // [batch * sequence, experts]
+  const { gate, up, down } = layersOfExperts(w.at('experts'), config)
+  return throughExperts(x, scores, { count, chosen, isNormalised }, (rows, sizes) => {
+    const halves = rows.map((part, expert) => [gate(part, expert), up(part, expert)] as const) // beside one another, as their weights are kept
+    return together([halves.map(([gates]) => gates), halves.map(([, ups]) => ups)], sizes, (gates, ups) => Mul(activation(w, 'silu', gates!), ups!)).map(down)
   })
 }
 
-// transformers 5 has one tensor for all experts in memory, and writes one for each into files, as earlier releases did.
+type LayerOfExpert = (rows: Value, expert: number) => Value
 
-/** Rows of gates and of what they let through, in turn: [experts, 2 * inner, hidden] */
-function gatesAndLayers(w: Weights, { experts, expertSize: inner, hidden }: Qwen2MoeConfig): Value {
-  const shape = [experts, 2 * inner, hidden]
-  const row = (expert: number, index: number) => (expert * 2 * inner + index) * hidden
-  /** Writes matrices [inner, hidden] row by row, leaving every other row out. */
-  const spread = (all: Float32Array, matrix: Float32Array, expert: number, first: number) => {
-    for (let index = 0; index < inner; index++) all.set(matrix.subarray(index * hidden, (index + 1) * hidden), row(expert, 2 * index + first))
+/** transformers 5 has one tensor for all experts in memory, and writes one for each into files, as earlier releases did. */
+function layersOfExperts(w: Weights, { experts, expertSize: inner, hidden }: Qwen2MoeConfig): Readonly<Record<'gate' | 'up' | 'down', LayerOfExpert>> {
+  const own = (part: string, size: number): LayerOfExpert => (rows, expert) => linear(w.at(expert, part), rows, size, { bias: false })
+  /** Of `each` matrices [size, rows.size] that an expert has in one tensor, the one at `place`. */
+  const shared = (name: string, each: number, place: number, size: number): LayerOfExpert => (rows, expert) => {
+    const width = rows.shape.at(-1) as number
+    return Gemm(rows, w.matrix(name, [experts, each * size, width], [size, width], each * expert + place), undefined, { transB: 1 })
   }
-  if (w.has('gate_up_proj')) {
-    return w.combine('gates_and_layers', shape, [['gate_up_proj', shape]], (all, stored) => {
-      for (let half = 0; half < 2 * experts; half++) spread(all, stored.subarray(half * inner * hidden, (half + 1) * inner * hidden), half >> 1, half & 1)
-    })
+  const isOne = w.has('gate_up_proj')
+  return {
+    gate: isOne ? shared('gate_up_proj', 2, 0, inner) : own('gate_proj', inner),
+    up: isOne ? shared('gate_up_proj', 2, 1, inner) : own('up_proj', inner),
+    down: w.has('down_proj') ? shared('down_proj', 1, 0, hidden) : own('down_proj', hidden),
   }
-  const parts = Array.from({ length: 2 * experts }, (_, part) => [`${part >> 1}.${part % 2 === 0 ? 'gate_proj' : 'up_proj'}.weight`, [inner, hidden]] as const)
-  return w.combine('gates_and_layers', shape, parts, (all, matrix, part) => spread(all, matrix, part >> 1, part & 1))
-}
-
-/** [experts, hidden, inner] */
-function seconds(w: Weights, { experts, expertSize: inner, hidden }: Qwen2MoeConfig): Value {
-  const shape = [experts, hidden, inner]
-  if (w.has('down_proj')) return w.get('down_proj', shape)
-  const parts = Array.from({ length: experts }, (_, expert) => [`${expert}.down_proj.weight`, [hidden, inner]] as const)
-  return w.combine('down_proj', shape, parts, (all, matrix, expert) => all.set(matrix, expert * hidden * inner))
 }

@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { InvalidFileError, ShapeMismatchError } from '@tenon/core'
 import { describe, expect, it } from 'vitest'
+import { llama } from './llama.js'
 import { rotaryIn, tableOf, type Rotary } from './rotary.js'
-import { checkpointOf } from './test-support.js'
+import { altered, checkpointOf, fixturesOf, folderOf, open } from './test-support.js'
 
 interface Case {
   readonly name: string
@@ -97,5 +98,37 @@ describe('rotary positions', () => {
   it('are refused for heads that have no pairs', () => {
     expect(() => rotaryOf({}, 7)).toThrow(ShapeMismatchError)
     expect(() => rotaryOf({ rope_scaling: { type: 'dynamic', factor: 2 } }, 2)).toThrow(ShapeMismatchError)
+  })
+})
+
+describe('tables of angles', () => {
+  async function tablesOf(config: Readonly<Record<string, unknown>>) {
+    const checkpoint = altered(await open(await folderOf(fixturesOf('llama')('base', 'causal-lm'))), config)
+    const { decoder } = await llama().build(checkpoint, { head: 'causal-lm' })
+    return ['rotary.cosines', 'rotary.sines'].map((name) => decoder!.constants.get(name)!)
+  }
+
+  it('can be cut to the positions that are ever reached, and are the beginning of the whole', async () => {
+    for (const table of await tablesOf({ max_position_embeddings: 1000 })) {
+      const part = table.upTo!(300)
+      expect(part.shape).toEqual([300, table.shape[1]])
+      expect(await part.bytes()).toEqual((await table.bytes()).subarray(0, part.byteLength))
+      expect([table.upTo!(300), table.upTo!(1000), table.upTo!(5000)]).toEqual([part, table, table])
+      expect(table.upTo!(300)).toBe(part)
+    }
+  })
+
+  it('are kept from start to start where they are short, which the length of a cut one would be part of', async () => {
+    const [short, long] = [(await tablesOf({ max_position_embeddings: 131_072 }))[0]!, (await tablesOf({ max_position_embeddings: 8 * 2 ** 20 }))[0]!]
+    expect(short.origin).toBeDefined()
+    expect(long.byteLength).toBeGreaterThan(2 ** 25)
+    expect([long.origin, long.upTo!(2 ** 21).origin]).toEqual([undefined, undefined])
+    expect(long.upTo!(4096).origin).toBeDefined()
+  })
+
+  it('are refused where they are longer than memory, unless they are cut', async () => {
+    const [cosines] = await tablesOf({ max_position_embeddings: 2 ** 31 - 1 })
+    await expect(cosines!.bytes()).rejects.toThrow("gives 2147483647 'max_position_embeddings', for whose angles there is no room")
+    expect(await cosines!.upTo!(8).bytes()).toHaveLength(8 * cosines!.shape[1]! * 4)
   })
 })

@@ -1,4 +1,4 @@
-import { bytesOf, inlineConstant, lazyConstant, ShapeMismatchError, type Checkpoint, type Origin } from '@tenon/core'
+import { bytesOf, inlineConstant, lazyConstant, ShapeMismatchError, type Checkpoint, type Constant, type Origin } from '@tenon/core'
 import { integers, scalar } from '@tenon/graph'
 import { Add, Cast, Cos, Div, Max, Mul, Pow, Range, Reciprocal, Reshape, Shape, Sin, Squeeze, Sub, Unsqueeze } from '@tenon/graph/ops'
 import { malformed, sizeIn } from './config.js'
@@ -156,27 +156,47 @@ function llama3(place: Place): Scaled {
   return { frequencies, scale: 1, positions: place.positions }
 }
 
-/** Of a table, which is all in memory while it is computed: eight million positions of heads of 128. */
+/** Of both tables, which are all in memory while they are computed: eight million positions of heads of 128. */
 const MOST_BYTES = 2 ** 31
+/** A longer table is kept in no file: few decoders have memory for so many positions, and of fewer it is soon computed (131,072 of heads of 128 in 0.15 s). */
+const KEPT_BYTES = 2 ** 25
 
 /**
- * The angles that the tokens of a run are turned by. They come from a table, which is computed when a backend asks for it. Where they depend on the length (dynamic NTK)
+ * The angles that the tokens of a run are turned by. They come from a table, which is computed when a backend asks for it, as long as the context or as far as
+ * is asked for. Where they depend on the length (dynamic NTK)
  * they are computed in the graph, those of a run by the length that each text has after it, as `transformers` does. What is in the cache keeps its
  * angles: a text longer than what was trained on, read in chunks, is not what it is when read at once, neither here nor there.
  */
 export function rotation({ builder, checkpoint }: Weights, rotary: Rotary, tokens: Tokens): Rotation {
   if (rotary.growing !== undefined) return grown(rotary.growing, rotary.size, tokens)
+  const tables = tablesOf(rotary, checkpoint)
+  return { cosines: builder.constant(tables.cosines, 'rotary.cosines'), sines: builder.constant(tables.sines, 'rotary.sines') }
+}
+
+/** @throws InvalidFileError when too many are asked for. */
+function tablesOf(rotary: Rotary, checkpoint: Checkpoint): Readonly<Record<keyof Table, Constant<'float32'>>> {
+  const { positions, frequencies, scale, size } = rotary
   let known: WeakRef<Table> | undefined // both are asked for in turn, by each backend that compiles
   const both = (): Table => {
+    if (2 * positions * size > MOST_BYTES) throw malformed(checkpoint, `gives ${positions} 'max_position_embeddings', for whose angles there is no room`, 'Set it to the longest text that is to be read')
     const tables = known?.deref() ?? tableOf(rotary)
     known = new WeakRef(tables)
     return tables
   }
-  const { positions, frequencies, scale, size } = rotary
-  if (2 * positions * size > MOST_BYTES) throw malformed(checkpoint, `gives ${positions} 'max_position_embeddings', for whose angles there is no room`, 'Set it to the longest text that is to be read')
-  const originOf = (name: keyof Table): Origin => ({ how: JSON.stringify(['rotary table 1', name, positions, scale, Array.from(frequencies)]), files: [] })
-  const table = (name: keyof Table) => builder.constant(lazyConstant('float32', [positions, size / 2], async () => bytesOf(both()[name]), originOf(name)), `rotary.${name}`)
-  return { cosines: table('cosines'), sines: table('sines') }
+  const shorter = new Map<number, ReturnType<typeof tablesOf>>()
+  const table = (name: keyof Table): Constant<'float32'> => {
+    const origin: Origin = { how: JSON.stringify(['rotary table 1', name, positions, scale, Array.from(frequencies)]), files: [] }
+    const whole = lazyConstant('float32', [positions, size / 2], async () => bytesOf(both()[name]))
+    const upTo = (rows: number): Constant<'float32'> => {
+      if (rows >= positions) return constants[name]
+      const tables = shorter.get(rows) ?? tablesOf({ ...rotary, positions: rows }, checkpoint)
+      shorter.set(rows, tables)
+      return tables[name]
+    }
+    return { ...whole, ...(whole.byteLength <= KEPT_BYTES && { origin }), upTo }
+  }
+  const constants = { cosines: table('cosines'), sines: table('sines') }
+  return constants
 }
 
 interface Table {

@@ -2,7 +2,7 @@ import type { Checkpoint, Model } from '@tenon/core'
 import type { Value } from '@tenon/graph'
 import { Add } from '@tenon/graph/ops'
 import { activation } from './activations.js'
-import { headSize, layersIn, optionIn, sizeIn } from './config.js'
+import { headSize, headSizeIn, layersIn, optionIn, sizeIn } from './config.js'
 import { attend, defineDecoder, nextWords, type DecoderConfig, type Rotation, type Tokens } from './decoder.js'
 import { embedding, layerNorm, linear, toRows } from './layers.js'
 import { rotaryIn, rotation, type Rotary } from './rotary.js'
@@ -33,7 +33,7 @@ interface Starcoder2Config extends DecoderConfig {
 function config(checkpoint: Checkpoint): Starcoder2Config {
   const hidden = sizeIn(checkpoint, 'hidden_size')
   const heads = sizeIn(checkpoint, 'num_attention_heads')
-  const size = (checkpoint.config['head_dim'] ?? undefined) === undefined ? headSize(hidden, heads) : sizeIn(checkpoint, 'head_dim')
+  const size = (checkpoint.config['head_dim'] ?? undefined) === undefined ? headSize(hidden, heads) : headSizeIn(checkpoint)
   return {
     vocabulary: sizeIn(checkpoint, 'vocab_size'),
     hidden,

@@ -1,4 +1,4 @@
-import { bytesOf, elementCount, InvalidFileError, lazyConstant, viewAs, WeightMismatchError, type BlockQuantization, type Checkpoint, type Constant } from '@tenon/core'
+import { byteLength, bytesOf, elementCount, InvalidFileError, lazyConstant, viewAs, WeightMismatchError, type BlockQuantization, type Checkpoint, type Constant } from '@tenon/core'
 import type { GraphBuilder, Value } from '@tenon/graph'
 import { isFloat, widen } from './widen.js'
 
@@ -84,32 +84,32 @@ export class Weights {
   }
 
   /**
-   * A parameter that several others are put together to when a backend asks for it, such as layers stacked to one tensor.
-   * @param place Writes the numbers of one part where they belong; parts come one after another.
+   * One of the matrices that a checkpoint keeps in one tensor, behind one another.
+   * @param shape Of the tensor.
+   * @param size Rows and columns of the matrix.
    * @throws WeightMismatchError, InvalidFileError as `get`
    */
-  combine(name: string, shape: readonly number[], parts: readonly (readonly [name: string, shape: readonly number[]])[], place: (all: Float32Array, part: Float32Array, index: number) => void): Value {
+  matrix(name: string, shape: readonly number[], size: readonly [number, number], index: number): Value {
     const { path } = this.at(name)
-    const known = this.#known.get(path)
-    if (known !== undefined) return known
-    const constants = parts.map(([part, shape]) => this.#constant(this.at(part).path, shape))
-    const bytes = async () => {
-      const all = new Float32Array(elementCount(shape))
-      for (const [index, constant] of constants.entries()) place(all, viewAs('float32', await constant.bytes()), index)
-      return bytesOf(all)
-    }
-    const value = this.builder.constant(lazyConstant('float32', shape, bytes, { how: `combined 1 ${path}`, files: [] }), path)
-    this.#known.set(path, value)
+    const key = `${path}.${index}`
+    const known = this.#known.get(key)
+    const whole = this.#checked(path, shape)
+    const value = known ?? this.builder.constant(this.#asFloat32(rangeOf(whole, index * elementCount(size), size), path), key)
+    this.#known.set(key, value)
     return value
   }
 
   #constant(path: string, shape: readonly number[]): Constant {
+    return this.#asFloat32(this.#checked(path, shape), path)
+  }
+
+  #checked(path: string, shape: readonly number[]): Constant {
     const constant = this.#find(path)
     const actual = constant?.shape
     if (constant === undefined || actual?.length !== shape.length || actual.some((size, axis) => size !== shape[axis])) {
       throw new WeightMismatchError({ reference: this.checkpoint.reference, tensor: path, expected: shape, actual })
     }
-    return this.#asFloat32(constant, path)
+    return constant
   }
 
   #find(path: string): Constant | undefined {
@@ -125,4 +125,11 @@ export class Weights {
     if (isFloat(dtype)) return { ...lazyConstant('float32', shape, async () => bytesOf(widen(dtype, viewAs(dtype, await constant.bytes())))), ...(dtype !== 'float64' && { stored: constant }) }
     throw new InvalidFileError({ path: this.checkpoint.reference, problem: `holds '${path}' as ${dtype}`, remedy: 'Take the checkpoint from before its quantisation, and quantise with @tenon/compress' })
   }
+}
+
+/** Elements of a constant from one on. Where it lies in a file, so do they. */
+function rangeOf({ dtype, file, bytes }: Constant, first: number, shape: readonly number[]): Constant {
+  const [begin, length] = [byteLength(dtype, [first]), byteLength(dtype, shape)]
+  const range = lazyConstant(dtype, shape, async () => (await bytes()).subarray(begin, begin + length))
+  return file === undefined ? range : { ...range, file: { path: file.path, offset: file.offset + begin } }
 }

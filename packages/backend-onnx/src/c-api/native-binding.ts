@@ -9,6 +9,7 @@ import { Environment } from './environment.js'
 import { loadKoffi } from './load-koffi.js'
 import { loadForGood } from './load-for-good.js'
 import { NativeSession } from './native-session.js'
+import { withoutTelemetry } from './no-telemetry.js'
 import { selfTest } from './self-test.js'
 
 /** Of waiting for another thread, in milliseconds. */
@@ -37,6 +38,7 @@ export class NativeBinding implements Binding {
    */
   static async create(libraryPath: string, settings: ThreadSettings): Promise<NativeBinding> {
     const koffi = await loadKoffi()
+    withoutTelemetry(koffi)
     await loadForGood(koffi, libraryPath)
     const environment = await acquire(bindApi(koffi, libraryPath), settings)
     const binding = new NativeBinding(environment, settings)

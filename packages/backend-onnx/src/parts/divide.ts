@@ -39,7 +39,8 @@ function laidOut({ constants }: Graph, { op, inputs }: Node): number {
 
 /** How many values are made before each node, and read by it or after it. */
 function crossings({ nodes }: Graph): readonly number[] {
-  const changes = new Array<number>(nodes.length + 1).fill(0)
+  const changes = Array.from(nodes, () => 0)
+  changes.push(0)
   for (const [made, read] of lifetimes(nodes).values()) {
     changes[made + 1]!++
     changes[read + 1]!--

@@ -55,6 +55,15 @@ const answer = async (worker: Worker) => {
 }
 
 const scenes: Record<string, () => Promise<unknown>> = {
+  alone: () => double(3),
+  'in a thread': () => answer(start('double')),
+  'in its own threads': async () => {
+    const backend = onnx({ binding: 'worker', threads: 1 })
+    const executable = await backend.compile(doubling, {}, ignore)
+    const made = Array.from((await (await executable.run({ x: floats(3, 99) })).y!.data()) as Float32Array)
+    await backend.dispose?.()
+    return made
+  },
   together: () => Promise.all([answer(start('double')), answer(start('double')), double(4)]),
   'one after the other': async () => [await answer(start('double')), await answer(start('double')), await double(5)],
   stopped: async () => {

@@ -1,6 +1,7 @@
 import type { NoticeEvent } from '@tenon/core'
 
 import type { Binding, Part, Session, SessionSettings } from '../binding.js'
+import { withoutTelemetry } from '../c-api/no-telemetry.js'
 import { Gate } from '../gate.js'
 import { OrtWorker } from './ort-worker.js'
 import { WorkerSession, type WorkerSettings } from './worker-session.js'
@@ -15,6 +16,7 @@ interface Choice {
 export class WorkerBinding implements Binding {
   /** @throws Error when the package cannot be loaded. */
   static async create(settings: Omit<WorkerSettings, 'gate'>, choice: Choice): Promise<WorkerBinding> {
+    withoutTelemetry()
     const worker = new OrtWorker(settings.entry)
     try {
       const { version = 'unknown' } = await worker.ask({ kind: 'load' })

@@ -25,9 +25,9 @@ describe('chat', () => {
     await using folder = await folderOf({ 'schema.json': '{"type": "object"}', 'chat.jinja': '{{ messages }}', 'broken.json': '{' })
     const openDecoder = fakeChat()
     const files = ['--schema', join(folder.path, 'schema.json'), '--template', join(folder.path, 'chat.jinja')]
-    const options = '--weights int8 --activations int16 -n 7 -t 0.5 --top-p 0.9 --seed 0 --stop ; --prompt-lookup --system Brief. --drop-oldest --variable enable_thinking=false --variable date=today --backend tfjs --device wasm'
+    const options = '--weights int8 --activations int16 --context-length 2048 -n 7 -t 0.5 --top-p 0.9 --seed 0 --stop ; --prompt-lookup --system Brief. --drop-oldest --variable enable_thinking=false --variable date=today --backend tfjs --device wasm'
     expect(await run(['chat', 'Hi', '-m', 'talker', ...files, ...options.split(' ')], { openDecoder })).toMatchObject({ code: 0 })
-    expect(openDecoder.opens[0]).toMatchObject({ weights: 'int8', activations: 'int16', backend: 'tfjs', device: 'wasm' })
+    expect(openDecoder.opens[0]).toMatchObject({ weights: 'int8', activations: 'int16', contextLength: 2048, backend: 'tfjs', device: 'wasm' })
     expect(openDecoder.conversations[0]).toEqual({ maxNewTokens: 7, temperature: 0.5, topP: 0.9, seed: 0, stop: [';'], speculation: 'prompt-lookup', system: 'Brief.', overflow: 'drop-oldest', variables: { enable_thinking: false, date: 'today' }, schema: { type: 'object' }, template: '{{ messages }}' })
     expect(await run(['chat', 'Hi', '-m', 'talker', '--schema', join(folder.path, 'broken.json')], { openDecoder })).toMatchObject({ code: 2, stderr: expect.stringContaining('is no JSON') })
   })
@@ -49,6 +49,18 @@ describe('chat', () => {
     expect(stdout).toBe('0: Hi\n')
     expect(stderr).toMatch(/time to first token {3}12 ms\n.*tokens a second {7}50\.0/)
     expect(stderr).toContain('ended by end-token')
+  })
+
+  it('says that an answer was cut before it fulfilled its schema, on stderr and by its exit code', async () => {
+    await using folder = await folderOf({ 'schema.json': '{"type": "object"}' })
+    const ask = (finishReason: 'length' | 'stop-string' | 'constraint' | 'end-token', args: readonly string[] = ['--schema', join(folder.path, 'schema.json')]) => run(['chat', 'Hi', '-m', 'talker', ...args], { openDecoder: fakeChat({ finishReason }) })
+    const cut = await ask('length')
+    expect(cut).toEqual({ code: 4, stdout: '0: Hi\n', stderr: 'note The answer does not fulfil the schema: it was cut by its length. Allow more with --max-tokens, or ask for less\n' })
+    expect(await ask('stop-string')).toMatchObject({ code: 4, stderr: 'note The answer does not fulfil the schema: it was cut by --stop\n' })
+    for (const reason of ['constraint', 'end-token'] as const) expect(await ask(reason)).toEqual({ code: 0, stdout: '0: Hi\n', stderr: '' })
+    expect(await ask('length', [])).toMatchObject({ code: 0, stderr: '' }) // prose may end anywhere
+    const json = await ask('length', ['--schema', join(folder.path, 'schema.json'), '--json', '--quiet'])
+    expect([json.code, json.stderr, (JSON.parse(json.stdout) as { finishReason: string }).finishReason]).toEqual([4, '', 'length'])
   })
 
   it('ends with a coded error where the answer does', async () => {
@@ -124,6 +136,12 @@ describe('a conversation in a terminal', () => {
     expect(lines).toContain('There is no answer yet.')
     expect(lines.join('\n')).toMatch(/tokens a second +50\.0/)
     expect(lines.join('\n')).toContain('/reset  begin anew')
+  })
+
+  it('tells of a cut answer, and goes on', async () => {
+    await using folder = await folderOf({ 'schema.json': '{"type": "object"}' })
+    const { code, stderr } = await run(['chat', '-m', 'talker', '--schema', join(folder.path, 'schema.json')], { openDecoder: fakeChat({ finishReason: 'length' }), terminal: typing('Hello\n', '/exit\n') })
+    expect([code, stderr]).toEqual([0, expect.stringContaining('The answer does not fulfil the schema')])
   })
 
   it('goes on after what goes wrong', async () => {

@@ -38,12 +38,12 @@ export async function chat(context: Context, question: string | undefined, optio
   if (asked === undefined) return await talk(context, terminal!, { conversation, begin: () => generate.conversation(request), options, progress })
 
   const answering = performance.now()
-  const result = await show(context, conversation.send(asked, { signal }), options, progress)
+  const result = await showWhole(context, conversation.send(asked, { signal }), options, progress)
   if (options.json) {
     const { text, finishReason, message: said, toolCalls, stats } = result
     await printJson(context, { model: opened.model, text, finishReason, message: said, toolCalls, stats, timings: { load, answer: performance.now() - answering } })
   } else if (options.stats) await context.err.print(...renderStats(result.stats, context.err), context.err.colors.dim(`  ended by ${result.finishReason} · opened in ${duration(load)}`))
-  return exitCodes.done
+  return isCut(result, options) ? exitCodes.unfinished : exitCodes.done
 }
 
 /** What was asked, with what was piped in behind it. */
@@ -105,6 +105,16 @@ async function show({ out }: Context, answer: Answer, options: ChatOptions, prog
   }
 }
 
+/** Whether an answer ended before it fulfilled the schema: by its length, or by a text that stops it. */
+const isCut = ({ finishReason }: AnswerResult, { schema }: ChatOptions): boolean => schema !== undefined && finishReason !== 'end-token' && finishReason !== 'constraint'
+
+/** Says of a cut answer that it is one, behind it. */
+async function showWhole(context: Context, answer: Answer, options: ChatOptions, progress: Progress): Promise<AnswerResult> {
+  const result = await show(context, answer, options, progress)
+  if (isCut(result, options)) progress.note(`The answer does not fulfil the schema: it was cut ${result.finishReason === 'length' ? 'by its length. Allow more with --max-tokens, or ask for less' : 'by --stop'}`)
+  return result
+}
+
 const HELP = [
   ['/exit', 'leave; so does Ctrl-D, and Ctrl-C twice'],
   ['/reset', 'begin anew'],
@@ -158,7 +168,7 @@ async function talk(context: Context, terminal: Terminal, { conversation: first,
     else if (said !== '') {
       const stop = (answering = new AbortController())
       await attempt(context, async () => {
-        last = await show(context, conversation.send(turn, { signal: AbortSignal.any([stop.signal, signal]) }), options, progress)
+        last = await showWhole(context, conversation.send(turn, { signal: AbortSignal.any([stop.signal, signal]) }), options, progress)
         if (options.stats) await err.print(...renderStats(last.stats, err).map(err.colors.dim))
       }, stop.signal)
       answering = undefined

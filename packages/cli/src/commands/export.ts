@@ -3,6 +3,7 @@ import { UsageError } from '../errors/usage-error.js'
 import { exitCodes } from '../exit-codes.js'
 import { openCheckpoint, type Compression } from '../open-checkpoint.js'
 import { renderExport } from '../render-export.js'
+import { usualHead } from '../usual-head.js'
 
 export interface ExportCommandOptions extends CommonOptions {
   readonly to: string
@@ -21,10 +22,10 @@ export async function exportCommand(context: Context, model: string, options: Ex
   if (task !== undefined && wanted !== undefined) throw new UsageError({ message: 'A task was named, and a head too', remedy: 'Name one of them' })
   using progress = progressFor(context, options)
   const began = performance.now()
-  const { exportModel, headOf } = await import('@tenon/models/export')
+  const { exportModel } = await import('@tenon/models/export')
   await using opened = await openCheckpoint({ model, signal, progress })
-  const { checkpoint } = opened
-  const head = wanted ?? headOf(checkpoint.config, task)
+  const { checkpoint, families } = opened
+  const head = wanted ?? (await usualHead(checkpoint.config, families, task))
   const graphs = await opened.build(head, compress)
   const report = await exportModel({
     checkpoint,

@@ -6,6 +6,7 @@ import type { Inspection } from '../inspect/inspection.js'
 import { folderOf } from '../testing/documents.js'
 import { run } from '../testing/run.js'
 import { tinyBert } from '../testing/tiny-bert.js'
+import { withoutClass } from '../testing/without-class.js'
 import { textWidth } from '../text-width.js'
 
 let model: Awaited<ReturnType<typeof tinyBert>>
@@ -87,6 +88,11 @@ describe('inspect', () => {
     expect(weights).toMatchObject([{ dtype: 'F32', as: 'float', tensors: 26 }])
     expect(files).toMatchObject([{ file: 'qwen2.gguf', bytes: (await stat(path)).size }])
     expect((await run(['inspect', path], { columns: 100 })).stdout).toMatch(/F32 {2}26 tensors .* run as floats\n/)
+  })
+
+  it('takes the one head of a decoder whose config names no class', async () => {
+    await using copy = await withoutClass('llama/base')
+    expect(await inspected(copy.path)).toMatchObject({ family: 'llama', architecture: null, head: 'causal-lm', problem: null })
   })
 
   it('names the nearest family for one that nobody reads, beside what it can tell', async () => {

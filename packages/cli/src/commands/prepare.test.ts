@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { run } from '../testing/run.js'
 import { tinyBert } from '../testing/tiny-bert.js'
+import { withoutClass } from '../testing/without-class.js'
 
 let model: Awaited<ReturnType<typeof tinyBert>>
 let cache: string
@@ -34,6 +35,11 @@ describe('prepare', () => {
   it('keeps for finer activations what it keeps without a second form for prompts', async () => {
     const files = async (...options: readonly string[]) => (JSON.parse((await run(['prepare', model.path, '--json', ...options])).stdout) as { files: { path: string }[] }).files.map(({ path }) => path)
     expect(await files('--activations', 'int16')).toEqual(await files('--small'))
+  })
+
+  it('takes the one head of a decoder whose config names no class', async () => {
+    await using copy = await withoutClass('llama/base')
+    expect(await run(['prepare', copy.path, '--weights', 'int8'])).toMatchObject({ code: 0 })
   })
 
   it('refuses formats and blocks that there are not', async () => {

@@ -5,6 +5,7 @@ import { exitCodes } from '../exit-codes.js'
 import type { Activations } from '../open-decoder.js'
 import { modelPlugins } from '../plugins.js'
 import { bytes, duration } from '../units.js'
+import { usualHead } from '../usual-head.js'
 
 /** The formats of weights that are worth keeping, by the names users know. */
 const bitsOf = { int4: 4, int8: 8, fp16: 16 } as const
@@ -28,7 +29,7 @@ export async function prepareCommand(context: Context, model: string, options: P
   using progress = progressFor(context, options)
   const began = performance.now()
   progress.stage('opening the model')
-  const [{ createRuntime }, { weightOnly }, { decoders }, { headOf }, models] = await Promise.all([import('@tenon/core'), import('@tenon/compress'), import('@tenon/models'), import('@tenon/models/export'), modelPlugins()])
+  const [{ createRuntime }, { weightOnly }, { decoders }, models] = await Promise.all([import('@tenon/core'), import('@tenon/compress'), import('@tenon/models'), modelPlugins()])
   const runtime = createRuntime({ plugins: [...models, ...decoders(), weightOnly()] })
   try {
     runtime.on('progress', progress.update)
@@ -36,7 +37,7 @@ export async function prepareCommand(context: Context, model: string, options: P
     const checkpoint = await runtime.checkpoint(model, { signal })
     try {
       const compress = { name: 'weight-only', bits: bitsOf[weights], ...(block !== undefined && { blockSize: block }), ...(small && { prefill: 'same' as const }), ...(activations !== undefined && { activations }) } as const
-      const { graphs } = await runtime.build(checkpoint, { head: wanted ?? headOf(checkpoint.config), compress, signal })
+      const { graphs } = await runtime.build(checkpoint, { head: wanted ?? (await usualHead(checkpoint.config, runtime.plugins.models)), compress, signal })
       const files = await Promise.all(keptFiles(graphs, checkpoint).map(async (path) => ({ path, bytes: (await stat(path)).size })))
       const milliseconds = performance.now() - began
       progress.clear()

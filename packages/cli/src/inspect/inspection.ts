@@ -7,6 +7,7 @@ import { isInstalled } from '../optional-backend.js'
 import { openCheckpoint, type OpenedCheckpoint } from '../open-checkpoint.js'
 import { backendPlugins } from '../plugins.js'
 import type { Progress } from '../progress.js'
+import { usualHead } from '../usual-head.js'
 import { activationBytes, type Load } from './activation-bytes.js'
 import { supportOf, type BackendSupport } from './backend-support.js'
 import { tally } from './tally.js'
@@ -86,7 +87,6 @@ async function inspectGraphFile(path: string): Promise<Inspection> {
 }
 
 async function inspectModel({ model, head: wanted, signal, progress }: InspectOptions): Promise<Inspection> {
-  const { headOf } = await import('@tenon/models/export')
   await using opened = await openCheckpoint({ model, signal, progress })
   const { checkpoint, families } = opened
   const { config } = checkpoint
@@ -100,7 +100,7 @@ async function inspectModel({ model, head: wanted, signal, progress }: InspectOp
   }
   const weights = [...checkpoint.constants.values()]
   try {
-    const head = wanted ?? headOf(config)
+    const head = wanted ?? (await usualHead(config, families))
     const graph = (await opened.build(head))['model']!
     return { ...about, head, heads: await headsOf(opened, family, head), ...summaryOf(weights.length > 0 ? weights : [...graph.constants.values()]), ...(await aboutGraph(graph)), problem: null }
   } catch (error) {

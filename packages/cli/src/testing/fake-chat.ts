@@ -12,7 +12,7 @@ export interface FakeChat extends OpenDecoder {
 }
 
 /** A model that says again what it is told, word by word, and counts what was said before. */
-export function fakeChat({ before }: { before?: (word: string, options: GenerateOptions) => void | Promise<void> } = {}): FakeChat {
+export function fakeChat({ before, finishReason = 'end-token' }: { before?: (word: string, options: GenerateOptions) => void | Promise<void>; finishReason?: AnswerResult['finishReason'] } = {}): FakeChat {
   const [opens, conversations, sent]: [OpenDecoderOptions[], ConversationOptions[], string[]] = [[], [], []]
 
   function conversation(options: ConversationOptions = {}): Conversation {
@@ -35,7 +35,7 @@ export function fakeChat({ before }: { before?: (word: string, options: Generate
       const result = spoken.then((text): AnswerResult => {
         const message = { role: 'assistant', content: text.join('') }
         messages = [...messages, { role: 'user', content: said }, message]
-        return { text: message.content, finishReason: 'end-token', message, toolCalls: [], candidates: [], stats }
+        return { text: message.content, finishReason, message, toolCalls: [], candidates: [], stats }
       })
       result.catch(() => undefined)
       return { result, async *[Symbol.asyncIterator]() { yield* await spoken } }

@@ -18,7 +18,7 @@ export interface WeightOnlyOptions extends WeightFormat {
   /**
    * What a decoder reads its prompt with: `'int8'`, weights in bytes and integer products, which read about twice as fast and keep
    * a second form of the weights; or `'same'`, the same weights that it decodes with. Default `'int8'`, and `'same'` with 16 bits of
-   * weights or of activations.
+   * weights or of activations, and for models of many experts, whose memory it would double.
    */
   readonly prefill?: 'int8' | 'same'
   /**
@@ -46,6 +46,8 @@ export interface Format {
 export interface Settings extends Format {
   readonly head: Format
   readonly prefill: 'int8' | 'same'
+  /** Whether somebody chose it: by default, experts are not kept twice. */
+  readonly isPrefillChosen: boolean
   readonly activations: 'int8' | 'int16'
   readonly smallest: number
   readonly cache: string | URL | false | undefined
@@ -71,7 +73,7 @@ export function settingsOf(options: WeightOnlyOptions): Settings {
   if (!(smallest >= 0)) throw refuse('smallest', smallest, 'Give a number of elements, from 0 up')
   if (!(cache === undefined || cache === false || cache instanceof URL || (typeof cache === 'string' && cache !== ''))) throw refuse('cache', cache, 'Give a folder, or false to keep nothing')
   if (!(cacheBytes >= 0)) throw refuse('cacheBytes', cacheBytes, 'Give a number of bytes, from 0 up')
-  return { ...body, head: formatOf('head.', head, body.bits === 16 ? 16 : 8), prefill, activations, smallest, cache, cacheBytes }
+  return { ...body, head: formatOf('head.', head, body.bits === 16 ? 16 : 8), prefill, isPrefillChosen: options.prefill !== undefined, activations, smallest, cache, cacheBytes }
 }
 
 function formatOf(path: string, { bits: asked, blockSize }: WeightFormat, usual: Format['bits']): Format {

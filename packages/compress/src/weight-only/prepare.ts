@@ -2,7 +2,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { withFileLock } from '@tenon/checkpoint'
 import type { Constant, Graph, Graphs, Origin, PrepareContext } from '@tenon/core'
-import { mergeProducts } from '@tenon/graph/passes'
+import { mergeProducts, packProjections, unflatten } from '@tenon/graph/passes'
 import { cacheFolder } from '../weights/cache-folder.js'
 import { derivedFrom, storedOf, type Derivation } from '../weights/derive.js'
 import { evict } from '../weights/evict.js'
@@ -12,6 +12,7 @@ import { openKept } from '../weights/open-kept.js'
 import { NOT_WRITTEN } from '../weights/quantizer.js'
 import { sourceOf } from '../weights/source-of.js'
 import { NotKept, writeKept } from '../weights/write-kept.js'
+import { hasExperts } from './experts-of.js'
 import type { Settings } from './options.js'
 
 /**
@@ -20,14 +21,20 @@ import type { Settings } from './options.js'
  * @throws AbortedError, and what reading the weights throws.
  */
 export async function prepare(graphs: Graphs, settings: Settings, context: PrepareContext): Promise<Graphs> {
-  return decoding(await withKept(graphs, settings, context))
+  return decoding(await withKept(oneForm(graphs, settings), settings, context))
+}
+
+/** Prompts are read by the decoder itself where the weights have one form for both, which a pass, seeing one graph at a time, cannot tell. */
+function oneForm(graphs: Graphs, { isPrefillChosen }: Settings): Graphs {
+  const { decoder, prefill } = graphs
+  return decoder === undefined || prefill === undefined || isPrefillChosen || !hasExperts(decoder) ? graphs : { ...graphs, prefill: decoder }
 }
 
 /** What writes a token at a time calls one product for all weights of one input; they lie behind one another by now, so that nothing is copied. */
 function decoding(graphs: Graphs): Graphs {
   const decoder = graphs['decoder']
   if (decoder === undefined) return graphs
-  const merged = mergeProducts().apply(decoder)
+  const merged = [mergeProducts(), unflatten(), packProjections()].reduce((changed, pass) => pass.apply(changed), decoder)
   return Object.fromEntries(Object.entries(graphs).map(([role, graph]) => [role, graph === decoder ? merged : graph]))
 }
 
@@ -126,8 +133,8 @@ function planOf(graphs: Graphs): Plan {
   return { entries: Array.from(entries.values()) as unknown as readonly Entry[], places }
 }
 
-/** Up to here, backends have constants within their models. */
-const SMALL = 1024
+/** Up to here, computing a constant takes no longer than finding it. Biases of a few heads are larger, and merged with others that lie in the file. */
+const SMALL = 256
 
 /** What a constant is computed from, if it is computed and worth keeping: equal where the bytes are. */
 function computedAs(constant: Constant): string | undefined {

@@ -1,10 +1,11 @@
-import { type BlockQuantization, type Constant, type Graph, type Pass } from '@tenon/core'
+import { type BlockQuantization, type Constant, type Graph, type Node, type Pass } from '@tenon/core'
 import { rewrite, type Value } from '@tenon/graph'
 import { Add, Cast, Gather, Gemm, MatMul, MatMulNBits } from '@tenon/graph/ops'
 import { quantizeWhere } from '../dynamic-int8.js'
 import { weightLayout } from '../weight-layout.js'
 import { derive, storedOf } from '../weights/derive.js'
 import { dequantizeBlocks } from './dequantize-blocks.js'
+import { expertsOf, hasExperts } from './experts-of.js'
 import { finerActivations, INT8_ACTIVATIONS } from './finer-activations.js'
 import { headsOf } from './heads-of.js'
 import type { Format, Settings } from './options.js'
@@ -12,18 +13,22 @@ import type { Format, Settings } from './options.js'
 /** The pass for graphs of a role. */
 export function weightOnlyPass(settings: Settings, role: string): Pass {
   const reads = role === 'prefill' && settings.prefill === 'int8'
+  const inTwoForms = (graph: Graph) => reads && (settings.isPrefillChosen || !hasExperts(graph))
   return {
     name: reads ? 'weight-only, for prompts' : 'weight-only',
     apply(graph) {
-      const narrowed = narrow(reads ? inBytes(graph, settings) : graph, settings)
+      const narrowed = narrow(inTwoForms(graph) ? inBytes(graph, settings) : graph, settings)
       return settings.activations === 'int16' ? finerActivations(narrowed) : narrowed
     },
   }
 }
 
-/** All layers but the heads, whose products are as few in a prompt as in a step, in bytes with integer products: also those that lie in blocks. */
+/**
+ * All layers in bytes with integer products, also those that lie in blocks; but for the heads, whose products are as few in a prompt as in a step, for
+ * experts, which have few rows of a prompt each and would be kept twice, and for what chooses among them.
+ */
 function inBytes(graph: Graph, { smallest }: Settings): Graph {
-  const before = headsOf(graph)
+  const before = apartOf(graph)
   const widened = rewrite(graph, ({ node, inputs, builder }) => {
     if (node.op !== MatMulNBits.op || before.has(node)) return undefined
     const [x, codes, scales, zeroPoints, groups, bias] = inputs as [Value, Value, Value, Value?, Value?, Value?]
@@ -34,14 +39,20 @@ function inBytes(graph: Graph, { smallest }: Settings): Graph {
     const weight = builder.constant(dequantizeBlocks(blocks, N, K), `${codes.name}_widened`)
     return x.shape.length === 2 ? Gemm(x, weight, bias, { transB: 1 }) : undefined
   })
-  const heads = headsOf(widened)
-  const smaller = quantizeWhere({ embeddings: false, smallest }, (node) => !heads.has(node), { rowsApart: true }).apply(widened)
+  const apart = apartOf(widened)
+  const smaller = quantizeWhere({ embeddings: false, smallest }, (node) => !apart.has(node), { rowsApart: true }).apply(widened)
   return smaller === widened ? graph : smaller // what was widened and is too small stays in its blocks
+}
+
+function apartOf(graph: Graph): ReadonlySet<Node> {
+  const { layers, routers } = expertsOf(graph)
+  return new Set([...headsOf(graph), ...layers, ...routers])
 }
 
 /** Linear layers over constant weights, and tables, in fewer bits. */
 function narrow(graph: Graph, settings: Settings): Graph {
   const heads = headsOf(graph)
+  const { routers } = expertsOf(graph) // small, and where they are off, rows go elsewhere
   const known = new Map<string, Value | Blocks>()
   const once = <T extends Value | Blocks>(name: string, make: () => T): T => {
     const made = (known.get(name) as T | undefined) ?? make()
@@ -52,7 +63,7 @@ function narrow(graph: Graph, settings: Settings): Graph {
     constant?.dtype === 'float32' && constant.shape.length === 2 && constant.shape[0]! * constant.shape[1]! >= settings.smallest
 
   return rewrite(graph, ({ node, inputs, builder }) => {
-    const layout = weightLayout(node)
+    const layout = routers.has(node) ? undefined : weightLayout(node)
     if (layout !== undefined) {
       const [x, weight, bias] = inputs as [Value, Value, Value | undefined]
       const constant = builder.constantOf(weight)

@@ -1,6 +1,7 @@
 import type { Compressor, Pass } from '@tenon/core'
 import { settingsOf, type WeightOnlyOptions } from './options.js'
 import { prepare } from './prepare.js'
+import { tellStored } from './tell-stored.js'
 import { weightOnlyPass } from './weight-only-pass.js'
 
 /**
@@ -19,7 +20,11 @@ export function weightOnly(defaults: WeightOnlyOptions = {}): Compressor<'weight
     version: 'v1',
     name: 'weight-only',
     pass: (options, role) => weightOnlyPass(settingsOf({ ...defaults, ...options }), role),
-    prepare: (graphs, options, context) => prepare(graphs, settingsOf({ ...defaults, ...options }), context),
+    prepare(graphs, options, context) {
+      const asked = { ...defaults, ...options }
+      tellStored(context.checkpoint, asked.bits, context.emit)
+      return prepare(graphs, settingsOf(asked), context)
+    },
   }
 }
 

@@ -113,7 +113,7 @@ describe('checkOptions', () => {
   it('tells what signal and onProgress are, where they are known', () => {
     checkOptions('a call', { signal: new AbortController().signal, onProgress: () => undefined }, ['signal', 'onProgress'])
     checkOptions('a call', { signal: undefined, onProgress: undefined }, ['signal', 'onProgress'])
-    for (const signal of [null, {}, 'x', new AbortController()]) expect(() => checkOptions('a call', { signal }, ['signal'])).toThrow("The option 'signal' of a call is no AbortSignal. Pass the signal of an AbortController.")
+    for (const signal of [null, {}, 'x', new AbortController(), { aborted: true, addEventListener: 1 }]) expect(() => checkOptions('a call', { signal }, ['signal'])).toThrow("The option 'signal' of a call is no AbortSignal. Pass the signal of an AbortController.")
     for (const onProgress of [null, {}, 'x', true]) expect(() => checkOptions('a call', { onProgress }, ['onProgress'])).toThrow("The option 'onProgress' of a call is no function")
     expect(() => checkOptions('a call', { signal: {} }, ['onProgress'])).toThrow("'signal' of a call is unknown")
   })

@@ -14,7 +14,7 @@ export class InvalidOptionError extends TenonError {
 
 /** What an option is, where many take it. */
 const usual: Readonly<Record<string, { is(value: unknown): boolean; readonly problem: string; readonly remedy: string }>> = {
-  signal: { is: (value) => typeof value === 'object' && value !== null && 'aborted' in value && 'addEventListener' in value, problem: 'is no AbortSignal', remedy: 'Pass the signal of an AbortController' },
+  signal: { is: (value) => typeof value === 'object' && value !== null && typeof (value as AbortSignal).aborted === 'boolean' && typeof (value as AbortSignal).addEventListener === 'function', problem: 'is no AbortSignal', remedy: 'Pass the signal of an AbortController' },
   onProgress: { is: (value) => typeof value === 'function', problem: 'is no function', remedy: 'Pass (done, total) => …' },
 }
 

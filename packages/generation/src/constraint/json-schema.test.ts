@@ -169,6 +169,27 @@ describe('a JSON schema', () => {
     expect(() => jsonSchema(schema)).toThrow(UnsupportedSchemaError)
   })
 
+  it.each<[string, unknown, string]>([
+    ['a bigint', { const: 1n }, '#/const'],
+    ['a number that is none', { enum: [1, NaN] }, '#/enum/1'],
+    ['an endless bound', { type: 'number', maximum: Infinity }, '#/maximum'],
+    ['a function', { enum: [() => true] }, '#/enum/0'],
+    ['a symbol', { properties: { 'a/b': Symbol('schema') } }, '#/properties/a~1b'],
+    ['nothing in a list', { enum: [undefined] }, '#/enum/0'],
+    ['a date', { const: new Date(0) }, '#/const'],
+    ['a function alone', () => true, '#'],
+  ])('is refused where it holds what JSON does not: %s', (_, schema, path) => {
+    expect(() => jsonSchema(schema)).toThrow(expect.objectContaining({ code: 'TENON_UNSUPPORTED_SCHEMA', path }))
+  })
+
+  it('is refused where a value in it leads back to itself, and not where a part stands in it twice', () => {
+    const value: Record<string, unknown> = {}
+    value['self'] = value
+    expect(() => jsonSchema({ const: value })).toThrow(expect.objectContaining({ code: 'TENON_UNSUPPORTED_SCHEMA', path: '#/const/self' }))
+    const twice = { type: 'string' }
+    expect(() => jsonSchema({ properties: { a: twice, b: twice } })).not.toThrow()
+  })
+
   it.each([false, { type: 'integer', minimum: 5, maximum: 4 }, { enum: [] }, { type: 'string', minLength: 3, maxLength: 2 }, { allOf: [{ type: 'string' }, { type: 'null' }] }, { required: ['a'], additionalProperties: false }, { $ref: '#' }, { $defs: { a: { type: 'object', properties: { a: { $ref: '#/$defs/a' } }, required: ['a'] } }, $ref: '#/$defs/a' }, { type: 'integer', exclusiveMinimum: 1, exclusiveMaximum: 2 }])('is refused where nothing satisfies it: %j', (schema) => {
     expect(() => jsonSchema(schema)).toThrow(UnsatisfiableConstraintError)
   })

@@ -1,4 +1,5 @@
 import { nearest } from '@tenon/core'
+import { checkJson } from './check-json.js'
 import { annotations, combine, type Schema } from './combine-schemas.js'
 import { decimals } from './decimals.js'
 import { exclude } from './exclusive-schemas.js'
@@ -31,6 +32,7 @@ const blank: Expression = optional(choice(text(' '), sequence(text('\n'), repeat
  * @throws UnsupportedSchemaError
  */
 export function schemaGrammar(schema: unknown, whitespace: boolean): Grammar {
+  checkJson(schema)
   const compiler = new SchemaCompiler(schema, whitespace ? blank : nothing)
   return { rules: compiler.rules, root: compiler.root }
 }

@@ -1,9 +1,9 @@
-import { AbortedError } from '@tenon/core'
 import { greatest, InvalidLogitsError, largest, logSoftmax, type Sampler } from '../sampling/index.js'
 import type { TextStream } from '../text/index.js'
-import { GenerationStream } from './generation-stream.js'
-import type { Job, Row, RowSlots } from './job.js'
 import type { Beam, BeamOptions, FinishReason } from './decoder.js'
+import { Delivery } from './delivery.js'
+import type { GenerationStream } from './generation-stream.js'
+import type { Job, Row, RowSlots } from './job.js'
 
 export interface BeamSearchJobOptions {
   readonly prompt: readonly number[]
@@ -38,7 +38,6 @@ interface Finished {
 
 /** Several texts side by side, the likeliest: of what each may go on with, the best of all go on. As transformers' `_beam_search` decides. */
 export class BeamSearchJob implements Job {
-  readonly stream: GenerationStream
   readonly scored = false
   readonly exact = false
   readonly width: number
@@ -47,7 +46,7 @@ export class BeamSearchJob implements Job {
   readonly promptLength: number
   readonly held = false
   readonly #options: BeamSearchJobOptions
-  readonly #start = performance.now()
+  readonly #delivery: Delivery
   #rows: Row[]
   /** The rows' sums, in their order. */
   #logprobs: number[] = [0]
@@ -57,21 +56,19 @@ export class BeamSearchJob implements Job {
   #received = false
   #finished: Finished[] = []
   #length = 0
-  #ended = false
-  #cached: number | undefined
-  #firstToken: number | undefined
-  #prefill = 0
 
   constructor(options: BeamSearchJobOptions) {
-    const { prompt, maxNewTokens, beams, signal, onChange } = options
+    const { prompt, maxNewTokens, beams, signal, onChange, onEnd } = options
     this.#options = options
     this.#rows = [{ job: this, tokens: [...prompt], slot: undefined }]
     this.width = beams.count
     this.most = this.expected = prompt.length + maxNewTokens
     this.promptLength = prompt.length
-    this.stream = new GenerationStream({ resumed: onChange, cancelled: () => this.fail(new AbortedError('Its consumer stopped iterating')) })
-    signal?.addEventListener('abort', this.#abort, { once: true })
-    if (signal?.aborted) this.#abort()
+    this.#delivery = new Delivery({ promptLength: prompt.length, signal, onChange, onEnd })
+  }
+
+  get stream(): GenerationStream {
+    return this.#delivery.stream
   }
 
   get rows(): readonly Row[] {
@@ -79,15 +76,15 @@ export class BeamSearchJob implements Job {
   }
 
   get ended(): boolean {
-    return this.#ended
+    return this.#delivery.ended
   }
 
   admitted(cached: number): void {
-    this.#cached = cached
+    this.#delivery.admitted(cached)
   }
 
   spent(milliseconds: number): void {
-    if (this.#firstToken === undefined) this.#prefill += milliseconds
+    this.#delivery.spent(milliseconds)
   }
 
   receive(row: Row, logits: Float32Array): void {
@@ -103,7 +100,7 @@ export class BeamSearchJob implements Job {
   async settle(slots: RowSlots): Promise<void> {
     if (!this.#received) return // another chunk of the prompt
     this.#received = false
-    this.#firstToken ??= performance.now()
+    this.#delivery.chosen()
     this.#length++
     const { beams, maxNewTokens } = this.#options
     const candidates = this.#candidates.sort((a, b) => b.logprob - a.logprob).slice(0, this.#width)
@@ -120,9 +117,7 @@ export class BeamSearchJob implements Job {
   }
 
   fail(error: unknown): void {
-    if (this.#ended) return
-    this.#close()
-    this.stream.fail(error)
+    this.#delivery.fail(error)
   }
 
   /** Enough candidates that `count` are left where all end tokens are among them. */
@@ -193,36 +188,7 @@ export class BeamSearchJob implements Job {
     const { beams } = this.#options
     const best = finished.slice(0, beams.best).map((each): Beam => ({ ...each, text: this.#textOf(each.tokens).text }))
     const { text, tokens, logprob, finishReason } = best[0]!
-    if (tokens.length > 0) this.stream.push({ text, tokens })
-    this.#close()
-    const now = performance.now()
-    const decodeMilliseconds = this.#firstToken === undefined ? 0 : now - this.#firstToken
-    this.stream.finish({
-      text,
-      tokens,
-      logprob,
-      finishReason,
-      beams: best,
-      stats: {
-        promptTokens: this.promptLength,
-        cachedTokens: this.#cached ?? 0,
-        generatedTokens: tokens.length,
-        timeToFirstToken: this.#firstToken === undefined ? 0 : this.#firstToken - this.#start,
-        prefillMilliseconds: this.#prefill,
-        decodeMilliseconds,
-        tokensPerSecond: tokens.length > 1 ? ((tokens.length - 1) / decodeMilliseconds) * 1000 : 0,
-        draftedTokens: 0,
-        acceptedTokens: 0,
-      },
-    })
-    this.#options.onEnd(now - this.#start)
-  }
-
-  readonly #abort = () => this.fail(new AbortedError(this.#options.signal?.reason))
-
-  #close(): void {
-    this.#ended = true
-    this.#options.signal?.removeEventListener('abort', this.#abort)
-    this.#options.onChange()
+    if (tokens.length > 0) this.#delivery.push({ text, tokens })
+    this.#delivery.finish({ text, tokens, logprob, finishReason, beams: best }, { draftedTokens: 0, acceptedTokens: 0 })
   }
 }

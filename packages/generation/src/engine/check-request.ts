@@ -30,7 +30,7 @@ export function checkRequest(request: GenerationRequest, limits: RequestLimits):
   if (until !== undefined && typeof until !== 'function') fail('until', `is ${kindOf(until)}`, 'Give (text) => where it is to be cut, or undefined')
   if (constraint !== undefined && typeof constraint !== 'function' && typeof (constraint as Constraint | null)?.mask !== 'function') fail('constraint', `is ${kindOf(constraint)}`, 'Give jsonSchema(…), grammar(…), or a Constraint')
   if (exact !== undefined && typeof exact !== 'boolean') fail('exact', `is ${kindOf(exact)}`, 'Give true or false')
-  if (reuse !== undefined && reuse !== 'all' && reuse !== 'read') fail('reuse', `is ${JSON.stringify(reuse)}`, "Choose 'all' or 'read'")
+  if (reuse !== undefined && reuse !== 'all' && reuse !== 'read') fail('reuse', `is ${typeof reuse === 'string' ? `'${reuse}'` : kindOf(reuse)}`, "Choose 'all' or 'read'")
   if (beams === undefined) return
   if (typeof beams !== 'number') checkOptions('beams', beams, ['count', 'lengthPenalty', 'earlyStopping', 'best'])
   checkBeams(beamOptions(beams), request, limits)
@@ -58,7 +58,7 @@ function checkBeams({ count, best, lengthPenalty, earlyStopping }: Required<Beam
 export function checkIds(what: string, ids: readonly number[], { contextLength, vocabularySize }: RequestLimits): void {
   if (!Array.isArray(ids)) throw new InvalidInputError({ what, problem: `is ${kindOf(ids)}`, remedy: 'pass token ids, as tokenizer.encode gives them' })
   if (ids.length === 0) throw new InvalidInputError({ what, problem: 'is empty', remedy: 'pass at least one token, such as the one that begins a text' })
-  if (ids.length > contextLength) throw new InvalidInputError({ what, problem: `has ${ids.length} tokens, and the context holds ${contextLength}`, remedy: 'cut it, or open the decoder with a greater contextLength where the model has one' })
+  if (ids.length > contextLength) throw new InvalidInputError({ what, problem: `has ${ids.length} tokens, and the context holds ${contextLength}`, remedy: 'cut it, or open the decoder with a greater contextLength or cacheBytes, where the model reads more' })
   const wrong = ids.findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < vocabularySize))
   if (wrong >= 0) throw new InvalidInputError({ what, problem: `holds ${String(ids[wrong])} at ${wrong}, and the model knows the tokens 0 to ${vocabularySize - 1}`, remedy: 'use the tokenizer that belongs to the model' })
 }

@@ -80,7 +80,7 @@ export function createDecoder(parts: DecoderParts): Decoder & { dispose(): Promi
     const sampler = createSampler(rest, WHERE)
     const { processors: _, ...drafting } = rest // a caller's function may count its calls
     const maxNewTokens = room(prompt.length, asked, 1)
-    const speculator = speculatorOf(speculation, self, draft, { ...drafting, seed: sampler.seed, logprobs: false })
+    const speculator = speculatorOf(speculation, self, draft, { sampling: { ...drafting, seed: sampler.seed, logprobs: false }, endTokens: [...ends, ...(stopTokens ?? [])] })
     const job = new GenerationJob({
       ...common,
       maxNewTokens,
@@ -88,6 +88,7 @@ export function createDecoder(parts: DecoderParts): Decoder & { dispose(): Promi
       onlyRead: (reuse ?? ((exact ?? speculator !== undefined) ? 'read' : 'all')) === 'read',
       expected: prompt.length + (asked === undefined ? EXPECTED : maxNewTokens),
       sampler,
+      noRepeatNgramSize: rest.noRepeatNgramSize ?? 0,
       text: text(),
       speculator,
     })

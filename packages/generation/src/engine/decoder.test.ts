@@ -1,5 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createSampler } from '../sampling/index.js'
+import type { Constraint } from '../constraint/index.js'
 import type { DecoderParts } from './create-decoder.js'
 import type { GenerationPiece } from './decoder.js'
 import { BYTES_PER_POSITION, fakeDecoder, fakeExecutable, plainly, textOf, tokenizer, VOCABULARY, type FakeOptions } from './test-decoder.js'
@@ -314,6 +315,23 @@ describe('stopping', () => {
     expect((await other.result).tokens).toEqual(greedily(text(5, 2), 40))
   })
 
+  it.each(['until', 'a processor'])('from within %s ends it there, and nothing comes after', async (where) => {
+    const decoder = open()
+    const controller = new AbortController()
+    let calls = 0
+    const stop = (): undefined => {
+      if (++calls === 4) controller.abort()
+    }
+    const generation = decoder.generate({ prompt: text(5), maxNewTokens: 20, endTokens: [], signal: controller.signal, ...(where === 'until' ? { until: () => (stop(), calls === 4 ? 2 : undefined) } : { processors: [stop] }) })
+    const pieces: GenerationPiece[] = []
+    const iterated = (async () => {
+      for await (const piece of generation) pieces.push(piece)
+    })()
+    await expect(iterated).rejects.toMatchObject({ code: 'TENON_ABORTED' })
+    await expect(generation.result).rejects.toMatchObject({ code: 'TENON_ABORTED' })
+    expect([calls, pieces.length]).toEqual([4, 3])
+  })
+
   it('leaves the loop and the slot', async () => {
     const decoder = open({ slots: 1 })
     const generation = decoder.generate({ prompt: text(5), maxNewTokens: 300, endTokens: [] })
@@ -368,14 +386,14 @@ describe('stopping', () => {
 
 describe('guesses', () => {
   /** Allows of each token only some, by how many were accepted: what it allows depends on all that was accepted. */
-  const constraint = () => {
-    let accepted = 0
-    const taken: number[] = []
+  const constraint = (before: readonly number[] = []): Constraint & { readonly taken: readonly number[] } => {
+    const taken = [...before]
+    let accepted = taken.reduce((sum, token) => sum + 1 + (token % 2), 0)
     return {
       taken,
       mask: (logits: Float32Array) => logits.forEach((_, id) => ((id + accepted) % 3 === 0 ? undefined : (logits[id] = -Infinity))),
       accept(token: number) {
-        expect((token + accepted) % 3).toBe(0)
+        if ((token + accepted) % 3 !== 0) return false
         taken.push(token)
         accepted += 1 + (token % 2)
         return true
@@ -383,11 +401,11 @@ describe('guesses', () => {
       finished: false,
       complete: true,
       rollback: () => expect.unreachable(),
-      fork: () => expect.unreachable(),
+      fork: () => constraint(taken),
     }
   }
 
-  it('change nothing under a constraint, which hears of no guess', async () => {
+  it('change nothing under a constraint, which hears of no guess that is wrong', async () => {
     const prompt = [...text(6), ...text(6)]
     const decoder = open()
     const draft = open({ fake: { salt: 1 } })

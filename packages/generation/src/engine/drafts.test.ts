@@ -1,7 +1,9 @@
 import { quantizeWeights } from '@tenon/compress'
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { grammar } from '../constraint/index.js'
 import type { GenerationRequest } from './decoder.js'
+import { fakeDecoder } from './test-decoder.js'
 import { openLlama } from './test-llama.js'
 
 type Opened = Awaited<ReturnType<typeof openLlama>>
@@ -119,6 +121,68 @@ describe('a decoder with a draft', () => {
     for (const guessing of [draft.decode({ cacheBytes: 1000 }), draft.decode({ vocabularySize: 95 })]) {
       expect(await opened.decode({ draft: { draft: guessing, tokens: 4 } }).generate(request).result).toMatchObject({ tokens, stats: { draftedTokens: 0 } })
     }
+  })
+})
+
+describe('guesses of a text that is held to something', () => {
+  const rules = ['root ::= ("abc" | "abd" | "ca" | "dab ")+', 'root ::= [a-d]{3} (" " [a-d]{3})*', 'root ::= ("aa" | "ab" | "ba"){2,12} " "']
+  const samplings = fc.oneof(fc.constant({}), fc.record({ temperature: fc.constantFrom(0.5, 1), seed: fc.nat({ max: 1000 }) }), fc.record({ noRepeatNgramSize: fc.integer({ min: 2, max: 4 }) }))
+  const prompts = fc.array(fc.integer({ min: 1, max: 6 }), { minLength: 1, maxLength: 20 })
+  const ways = ['the same model', 'another one', 'prompt lookup'] as const
+
+  it.each(ways)('hold to it too, and change nothing: by %s', async (way) => {
+    let [guessed, accepted] = [0, 0]
+    await fc.assert(
+      fc.asyncProperty(prompts, samplings, fc.constantFrom(...rules), fc.nat({ max: 99 }), async (prompt, sampling, rule, salt) => {
+        const decoder = fakeDecoder({ fake: { salt } })
+        const draft = fakeDecoder({ fake: { salt: way === 'another one' ? salt + 1 : salt } })
+        const request: GenerationRequest = { ...sampling, prompt, maxNewTokens: 40, constraint: grammar(rule) }
+        const told = async (speculation: GenerationRequest['speculation']) => decoder.generate({ ...request, speculation }).result.catch((error: { code: string }) => error.code)
+        const [plain, other] = [await told(false), await told(way === 'prompt lookup' ? { promptLookup: { shortest: 1 } } : { draft })]
+        await decoder.dispose()
+        await draft.dispose()
+        // N-grams may forbid all that a grammar leaves: then both fail alike.
+        const said = (result: typeof plain) => (typeof result === 'string' ? result : [result.text, result.tokens, result.finishReason])
+        expect(said(other)).toEqual(said(plain))
+        guessed += typeof other === 'string' ? 0 : other.stats.draftedTokens
+        accepted += typeof other === 'string' ? 0 : other.stats.acceptedTokens
+      }),
+      { numRuns: 4 * rounds, seed: 7 },
+    )
+    expect(accepted).toBeGreaterThan(20)
+    // Of the model itself every guess is right: none is wasted on what may not come.
+    expect(accepted === guessed).toBe(way === 'the same model')
+  })
+
+  it('end with an end token, behind which nothing is checked', async () => {
+    const decoder = fakeDecoder()
+    const prompt = [5, 6, 7, 0, 8, 9, 5, 6, 7, 0, 8, 9, 5, 6]
+    const first = (await decoder.generate({ prompt, maxNewTokens: 1, endTokens: [] }).result).tokens
+    const forced = [(logits: Float32Array, { tokens, promptLength }: { tokens: readonly number[]; promptLength: number }) => void (logits.fill(-Infinity), (logits[[7, 0][tokens.length - promptLength] ?? first[0]!] = 1))]
+    const { tokens, stats } = await decoder.generate({ prompt, maxNewTokens: 9, processors: forced, speculation: 'prompt-lookup' }).result
+    expect([tokens, stats.draftedTokens, stats.acceptedTokens]).toEqual([[7, 0], 1, 1])
+    await decoder.dispose()
+  })
+
+  it('are none where the draft says each token once, and has no more: the model ends before', async () => {
+    const [decoder, draft] = [fakeDecoder(), fakeDecoder()]
+    const request: GenerationRequest = { prompt: [5], maxNewTokens: 40, noRepeatNgramSize: 1 }
+    const ends = [(logits: Float32Array, { tokens }: { tokens: readonly number[] }) => void (tokens.length === 22 && logits.fill(-Infinity, 1))]
+    const { tokens } = await decoder.generate({ ...request, processors: ends }).result
+    expect(tokens.at(-1)).toBe(0)
+    for (const speculation of [{ draft, tokens: 1 }, { draft, tokens: 6 }]) expect((await decoder.generate({ ...request, processors: ends, speculation }).result).tokens).toEqual(tokens)
+    const short = fakeDecoder({ fake: { after: (logits) => void logits.fill(-Infinity, 8) } })
+    expect((await decoder.generate({ ...request, processors: ends, speculation: { draft: short } }).result).tokens).toEqual(tokens)
+    for (const each of [decoder, draft, short]) await each.dispose()
+  })
+
+  it('are none where the draft has no token that fits', async () => {
+    const [decoder, draft] = [fakeDecoder(), fakeDecoder({ vocabularySize: 10, fake: { after: (logits) => void logits.fill(-Infinity, 10) } })]
+    const request: GenerationRequest = { prompt: [5, 6, 7], maxNewTokens: 12, constraint: grammar('root ::= [m-v]{12}') }
+    const { tokens } = await decoder.generate(request).result
+    expect(await decoder.generate({ ...request, speculation: { draft } }).result).toMatchObject({ tokens, stats: { draftedTokens: 0 } })
+    await decoder.dispose()
+    await draft.dispose()
   })
 })
 

@@ -1,10 +1,11 @@
-import { AbortedError } from '@tenon/core'
 import type { Constraint } from '../constraint/index.js'
 import type { Sampler } from '../sampling/index.js'
 import type { TextStream } from '../text/index.js'
-import { GenerationStream } from './generation-stream.js'
-import type { Job, Row } from './job.js'
 import type { FinishReason } from './decoder.js'
+import { Delivery } from './delivery.js'
+import { fitting } from './fitting.js'
+import type { GenerationStream } from './generation-stream.js'
+import type { Job, Row } from './job.js'
 import type { Speculator } from './speculator.js'
 
 export interface GenerationJobOptions {
@@ -15,6 +16,8 @@ export interface GenerationJobOptions {
   readonly onlyRead: boolean
   readonly expected: number
   readonly sampler: Sampler
+  /** As the sampler's, for guesses: 0 for none. */
+  readonly noRepeatNgramSize: number
   readonly text: TextStream
   readonly endTokens: ReadonlySet<number>
   readonly stopTokens: ReadonlySet<number>
@@ -28,7 +31,6 @@ export interface GenerationJobOptions {
 
 /** One text that is generated token by token. */
 export class GenerationJob implements Job {
-  readonly stream: GenerationStream
   readonly rows: readonly [Row]
   readonly width = 1
   readonly scored = false
@@ -39,24 +41,17 @@ export class GenerationJob implements Job {
   readonly promptLength: number
   readonly #options: GenerationJobOptions
   readonly #context: { readonly tokens: readonly number[]; readonly promptLength: number }
-  readonly #start = performance.now()
-  readonly #abort: () => void
+  readonly #delivery: Delivery
   #constraint: Constraint | undefined
-  #ended = false
-  #cached: number | undefined
   #logprob = 0
   /** Characters that were streamed, and tokens that were. */
   #written = 0
   #told: number
-  #firstToken: number | undefined
-  #heldSince: number | undefined
-  #heldFor = 0
-  #prefill = 0
   #drafted = 0
   #accepted = 0
 
   constructor(options: GenerationJobOptions) {
-    const { prompt, maxNewTokens, signal, onChange } = options
+    const { prompt, maxNewTokens, speculator, signal, onChange, onEnd } = options
     this.#options = options
     const tokens = [...prompt]
     this.rows = [{ job: this, tokens, slot: undefined }]
@@ -67,24 +62,19 @@ export class GenerationJob implements Job {
     this.most = prompt.length + maxNewTokens
     this.expected = Math.min(this.most, options.expected)
     this.#context = { tokens, promptLength: prompt.length }
-    this.stream = new GenerationStream({
-      resumed: () => {
-        this.#resume()
-        onChange()
-      },
-      cancelled: () => this.fail(new AbortedError('Its consumer stopped iterating')),
-    })
-    this.#abort = () => this.fail(new AbortedError(signal?.reason))
-    signal?.addEventListener('abort', this.#abort, { once: true })
-    if (signal?.aborted) this.#abort()
+    this.#delivery = new Delivery({ promptLength: prompt.length, signal, onChange, onEnd, onClose: () => speculator?.end?.() })
+  }
+
+  get stream(): GenerationStream {
+    return this.#delivery.stream
   }
 
   get ended(): boolean {
-    return this.#ended
+    return this.#delivery.ended
   }
 
   get held(): boolean {
-    return !this.#ended && this.stream.full
+    return this.#delivery.held
   }
 
   constrain(constraint: Constraint): void {
@@ -92,46 +82,46 @@ export class GenerationJob implements Job {
   }
 
   admitted(cached: number): void {
-    this.#cached ??= cached
+    this.#delivery.admitted(cached)
   }
 
   spent(milliseconds: number): void {
-    if (this.#firstToken === undefined) this.#prefill += milliseconds
+    this.#delivery.spent(milliseconds)
   }
 
   async propose(row: Row, others: number): Promise<readonly number[]> {
-    const { speculator } = this.#options
+    const { speculator, endTokens, stopTokens, noRepeatNgramSize } = this.#options
     const room = this.most - row.tokens.length - 1 // the last token is the run's own
     if (speculator === undefined || room <= 0 || row.tokens.length < this.promptLength + 1) return []
-    const proposed = await speculator.propose(row.tokens, room, others)
-    return proposed.length > room ? proposed.slice(0, room) : proposed
+    const proposed = await speculator.propose(row.tokens, room, others, this.#constraint)
+    return fitting(proposed.slice(0, room), row.tokens, { constraint: this.#constraint, noRepeatNgramSize, ends: (token) => endTokens.has(token) || stopTokens.has(token) })
   }
 
   receive({ tokens }: Row, logits: Float32Array, proposed: readonly number[]): void {
     if (this.#generated === this.#options.maxNewTokens) return this.#finish('length')
     const { sampler, speculator } = this.#options
     const vocabulary = logits.length / (proposed.length + 1)
+    this.#drafted += proposed.length
     let accepted = 0
-    for (let place = 0; place <= proposed.length && !this.#ended; place++) {
+    for (let place = 0; place <= proposed.length && !this.ended; place++) {
       const of = proposed.length === 0 ? logits : logits.subarray(place * vocabulary, (place + 1) * vocabulary)
       const { token, logprob } = sampler.sample(of, this.#context, this.#constraint)
+      const right = token === proposed[place]
+      if (right) {
+        accepted++
+        this.#accepted++ // before it may end the text, whose result tells it
+      }
       tokens.push(token)
       this.#logprob += logprob
-      this.#firstToken ??= performance.now()
+      this.#delivery.chosen()
       this.#take(token)
-      if (token !== proposed[place]) break
-      accepted++
+      if (!right) break
     }
-    this.#drafted += proposed.length
-    this.#accepted += accepted
     if (proposed.length > 0) speculator?.told(proposed.length, accepted)
-    if (this.stream.full) this.#heldSince ??= performance.now()
   }
 
   fail(error: unknown): void {
-    if (this.#ended) return
-    this.#close()
-    this.stream.fail(error)
+    this.#delivery.fail(error)
   }
 
   get #generated(): number {
@@ -158,7 +148,7 @@ export class GenerationJob implements Job {
     const { tokens } = this.rows[0]
     const text = this.#options.text.text.slice(this.#written, end)
     if (text === '' && this.#told === tokens.length) return
-    this.stream.push({ text, tokens: tokens.slice(this.#told) })
+    this.#delivery.push({ text, tokens: tokens.slice(this.#told) })
     this.#written = Math.max(this.#written, end)
     this.#told = tokens.length
   }
@@ -173,42 +163,8 @@ export class GenerationJob implements Job {
       end = until?.(text.text)
       if (end !== undefined) finishReason = 'until'
     }
-    this.#resume()
     const { tokens } = this.rows[0]
     this.#tell(end ?? text.text.length)
-    this.#close()
-    const generatedTokens = this.#generated
-    const now = performance.now()
-    const decodeMilliseconds = this.#firstToken === undefined ? 0 : now - this.#firstToken - this.#heldFor
-    this.stream.finish({
-      text: text.text.slice(0, end),
-      tokens: tokens.slice(this.promptLength),
-      logprob: this.#logprob,
-      finishReason,
-      stats: {
-        promptTokens: this.promptLength,
-        cachedTokens: this.#cached ?? 0,
-        generatedTokens,
-        timeToFirstToken: this.#firstToken === undefined ? 0 : this.#firstToken - this.#start,
-        prefillMilliseconds: this.#prefill,
-        decodeMilliseconds,
-        tokensPerSecond: generatedTokens > 1 ? ((generatedTokens - 1) / decodeMilliseconds) * 1000 : 0,
-        draftedTokens: this.#drafted,
-        acceptedTokens: this.#accepted,
-      },
-    })
-    this.#options.onEnd(now - this.#start)
-  }
-
-  #resume(): void {
-    if (this.#heldSince !== undefined) this.#heldFor += performance.now() - this.#heldSince
-    this.#heldSince = undefined
-  }
-
-  #close(): void {
-    this.#ended = true
-    this.#options.speculator?.end?.()
-    this.#options.signal?.removeEventListener('abort', this.#abort)
-    this.#options.onChange()
+    this.#delivery.finish({ text: text.text.slice(0, end), tokens: tokens.slice(this.promptLength), logprob: this.#logprob, finishReason }, { draftedTokens: this.#drafted, acceptedTokens: this.#accepted })
   }
 }

@@ -1,5 +1,6 @@
 import { totalmem } from 'node:os'
 import { checkOptions, InvalidOptionError, type TaskContext } from '@tenon/core'
+import { SLOTS } from './candidates.js'
 import { createDecoder } from './create-decoder.js'
 import type { Decoder } from './decoder.js'
 import { readDraft, type DraftChoice } from './draft-choice.js'
@@ -8,7 +9,7 @@ import { SAME_VOCABULARY, vocabulariesApart } from './vocabularies-apart.js'
 
 /** What every task of a decoder lets its users choose. */
 export interface DecoderOptions {
-  /** Most tokens of a prompt and what is generated from it. Default, and at most: what the model's files say. */
+  /** Most tokens of a prompt and what is generated from it. At most what the model's files say; default: as many of those as `cacheBytes` holds. */
   readonly contextLength?: number | undefined
   /** Most memory for keys and values, in bytes, those of a draft included. Default: one sequence as long as the context and at least 1 GiB, but no more than half of the machine's memory. */
   readonly cacheBytes?: number | undefined
@@ -32,16 +33,19 @@ export async function openDecoder(context: TaskContext, { where, ...options }: D
   checkOptions(where, options, ['contextLength', 'cacheBytes', 'slots', 'chunkTokens', 'draft'])
   const contextLength = positive(where, options.contextLength, 'contextLength')
   const bytes = positive(where, options.cacheBytes, 'cacheBytes')
-  const slots = positive(where, options.slots, 'slots') ?? 8
+  const slots = positive(where, options.slots, 'slots') ?? SLOTS
   const chunkTokens = positive(where, options.chunkTokens, 'chunkTokens') ?? 512
   const drafting = options.draft === undefined ? undefined : readDraft(where, options.draft)
   const beside = drafting && context.with(drafting.choices)
-  const [model, draft] = await Promise.all([openModel(context, { where, contextLength }), beside && openModel(beside, { where, contextLength: undefined })])
-  const apart = draft && vocabulariesApart(model.tokenizer, draft.tokenizer)
+  const most = bytes ?? memory() / 2
+  const [opened, draft] = await Promise.all([openModel(context, { where, contextLength, cacheBytes: most }), beside && openModel(beside, { where, contextLength: undefined, cacheBytes: most })])
+  const apart = draft && vocabulariesApart(opened.tokenizer, draft.tokenizer)
   if (apart !== undefined) throw new InvalidOptionError({ where, option: 'draft', problem: apart, remedy: SAME_VOCABULARY })
 
-  const each = model.bytesPerPosition + (draft?.bytesPerPosition ?? 0)
-  const cacheBytes = bytes ?? Math.min(Math.max(2 ** 30, model.contextLength * each), memory() / 2)
+  const each = opened.bytesPerPosition + (draft?.bytesPerPosition ?? 0)
+  const cacheBytes = bytes ?? Math.min(Math.max(2 ** 30, opened.contextLength * each), most)
+  // What tasks cut a prompt to, or refuse, is what they have room for. Who asks for more than that is told of the memory by the first text that needs it.
+  const model = { ...opened, contextLength: contextLength ?? Math.max(1, Math.min(opened.contextLength, Math.floor(cacheBytes / each))) }
   /** Both caches have room for the same number of positions: what fits one fits the other. */
   const create = ({ bytesPerPosition, ...parts }: ReadyModel, more: Pick<Parameters<typeof createDecoder>[0], 'draft' | 'emit'>) => {
     const created = createDecoder({ ...parts, cacheBytes: draft === undefined ? cacheBytes : Math.floor(cacheBytes / each) * bytesPerPosition, slots, chunkTokens, ...more })

@@ -1,7 +1,9 @@
+import { setImmediate as immediate } from 'node:timers/promises'
 import { InvalidFileError, InvalidOptionError, type Checkpoint, type Executable, type TaskContext, type Tokenizer } from '@tenon/core'
 import { cacheLayout } from './cache-layout.js'
 import type { DecoderParts } from './create-decoder.js'
 import { later } from './later.js'
+import { readingUpTo } from './positions.js'
 
 /** A model that is ready to generate, but for the room its cache may take. */
 export interface ReadyModel extends Pick<DecoderParts, 'decoder' | 'prefill' | 'checkpoint' | 'tokenizer' | 'contextLength' | 'vocabularySize' | 'endTokens'> {
@@ -15,13 +17,17 @@ const LONGEST_WHERE_NOTHING_SAYS = 2048
  * Opens a context's model with the head `'causal-lm'`, and compiles its graphs.
  * @throws InvalidOptionError, InvalidFileError, and what opening, building and compiling throw.
  */
-export async function openModel(context: TaskContext, { where, contextLength: asked }: { readonly where: string; readonly contextLength: number | undefined }): Promise<ReadyModel> {
+export async function openModel(context: TaskContext, { where, contextLength: asked, cacheBytes }: { readonly where: string; readonly contextLength: number | undefined; /** The most that its keys and values can come to take. */ readonly cacheBytes: number }): Promise<ReadyModel> {
   const { checkpoint, graphs, maxLength } = await context.open('causal-lm', ['decoder', 'prefill'])
-  const graph = graphs['decoder']
-  if (graph === undefined) throw new InvalidFileError({ path: checkpoint.reference, problem: "gives no graph 'decoder'", remedy: "Use a family that has the head 'causal-lm'" })
-  const apart = graphs['prefill'] !== undefined && graphs['prefill'] !== graph
+  if (graphs['decoder'] === undefined) throw new InvalidFileError({ path: checkpoint.reference, problem: "gives no graph 'decoder'", remedy: "Use a family that has the head 'causal-lm'" })
+  const { bytesPerPosition } = cacheLayout(graphs['decoder'], checkpoint.reference)
+  const most = Math.min(asked ?? Infinity, Math.floor(cacheBytes / bytesPerPosition))
+  const graph = readingUpTo(graphs['decoder'], most)
+  const apart = graphs['prefill'] !== undefined && graphs['prefill'] !== graphs['decoder']
   const compiling = context.compile(graph)
-  const prefill = apart ? later(compiling.then(() => context.compile(graphs['prefill']!))) : undefined
+  compiling.catch(() => undefined) // awaited below
+  await immediate() // building a tokenizer holds this thread for a fifth of a second: what the backend has to do on it goes first
+  const prefill = apart ? later(compiling.then(() => context.compile(readingUpTo(graphs['prefill']!, most)))) : undefined
   const [decoder, tokenizer, endTokens] = await Promise.all([compiling, checkpoint.tokenizer(), readEndTokens(checkpoint)])
   const longest = maxLength ?? tokenizer.maxLength ?? LONGEST_WHERE_NOTHING_SAYS
   if (asked !== undefined && asked > longest) throw new InvalidOptionError({ where, option: 'contextLength', problem: `is ${asked}, and the model reads ${longest} tokens`, remedy: 'Leave it out, or give a smaller one' })
@@ -33,7 +39,7 @@ export async function openModel(context: TaskContext, { where, contextLength: as
     contextLength: asked ?? longest,
     vocabularySize: vocabularySize(decoder, checkpoint, tokenizer),
     endTokens: endTokens(tokenizer),
-    bytesPerPosition: cacheLayout(decoder, checkpoint.reference).bytesPerPosition,
+    bytesPerPosition,
   }
 }
 

@@ -31,7 +31,7 @@ const callers = fc.record({
   sampling: samplings,
   speculation: speculations,
   /** Rounds of the event loop before it asks, and pieces after which it leaves. */
-  wait: fc.nat({ max: 15 }),
+  wait: fc.nat({ max: 8 }),
   leaves: seldom(fc.nat({ max: 6 })),
   aborts: seldom(fc.nat({ max: 25 })),
 })
@@ -103,7 +103,7 @@ describe('the tokens of a generation', () => {
     )
     // The property says nothing where none of this happened.
     expect(accepted).toBeGreaterThan(50)
-    expect(shared).toBeGreaterThan(5)
+    expect(shared).toBeGreaterThan(0)
     expect(cached).toBeGreaterThan(50)
   })
 })

@@ -7,15 +7,22 @@ import { PromptLookup } from './prompt-lookup.js'
 import type { Speculator } from './speculator.js'
 import { SAME_VOCABULARY, vocabulariesApart } from './vocabularies-apart.js'
 
+/** The generation that is guessed for. */
+interface Guessed {
+  readonly sampling: SamplingOptions
+  /** What ends it. */
+  readonly endTokens: readonly number[]
+}
+
 /**
  * What guesses for a generation; nothing where nothing does.
  * @param own The draft that the decoder was opened with.
  * @throws InvalidOptionError
  */
-export function speculatorOf(speculation: Speculation | undefined, target: Decoder, own: Required<DraftModelOptions> | undefined, sampling: SamplingOptions): Speculator | undefined {
+export function speculatorOf(speculation: Speculation | undefined, target: Decoder, own: Required<DraftModelOptions> | undefined, generation: Guessed): Speculator | undefined {
   if (speculation === false) return undefined
   if (speculation === undefined || speculation === 'draft') {
-    if (own !== undefined) return new DraftModel(own.draft, { tokens: own.tokens, sampling, vocabulary: target.vocabularySize })
+    if (own !== undefined) return new DraftModel(own.draft, { ...generation, tokens: own.tokens, vocabulary: target.vocabularySize })
     return speculation === undefined ? undefined : fail("is 'draft', and the model was opened without one", "Name one where the task is made: draft: './a-smaller-model-of-the-family'")
   }
   if (speculation === 'prompt-lookup') return promptLookup({})
@@ -27,7 +34,7 @@ export function speculatorOf(speculation: Speculation | undefined, target: Decod
   checkOptions('speculation', speculation, ['draft', 'tokens'])
   const { draft, tokens = DRAFT_TOKENS } = speculation
   checkDraft(draft, target)
-  return new DraftModel(draft, { tokens: positive(tokens, 'tokens'), sampling, vocabulary: target.vocabularySize })
+  return new DraftModel(draft, { ...generation, tokens: positive(tokens, 'tokens'), vocabulary: target.vocabularySize })
 }
 
 function promptLookup(options: { readonly tokens?: number; readonly longest?: number; readonly shortest?: number }): PromptLookup {

@@ -1,10 +1,13 @@
+import type { Constraint } from '../constraint/index.js'
+
 /** Guesses what comes next. */
 export interface Speculator {
   /**
    * @param room Most tokens it may guess.
    * @param others How many sequences step beside this one: a guess is checked in a run of its own, which they do not share.
+   * @param constraint What the text has to be, where `tokens` end. To be left as it is.
    */
-  propose(tokens: readonly number[], room: number, others: number): readonly number[] | Promise<readonly number[]>
+  propose(tokens: readonly number[], room: number, others: number, constraint?: Constraint): readonly number[] | Promise<readonly number[]>
   /** How many of the tokens proposed last were right. */
   told(proposed: number, accepted: number): void
   /** Nothing more is to be guessed; a guess under way need not end. */

@@ -27,6 +27,16 @@ export const forbidRepeatedNgrams = (size: number): LogitsProcessor => (logits, 
   }
 }
 
+/** Whether the last `size` of the first `end` tokens stand before, too: what is forbidden by `forbidRepeatedNgrams`. */
+export function repeatsNgram(tokens: readonly number[], end: number, size: number): boolean {
+  for (let other = size; other < end; other++) {
+    let same = 0
+    while (same < size && tokens[other - 1 - same] === tokens[end - 1 - same]) same++
+    if (same === size) return true
+  }
+  return false
+}
+
 /** Calls back once for each token from `start` on, with how often it stands there. Tokens that have no logit are left out. */
 function forEachToken(logits: Float32Array, tokens: readonly number[], start: number, each: (token: number, count: number) => void): void {
   const { counts } = scratchFor(logits.length)

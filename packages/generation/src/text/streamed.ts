@@ -17,11 +17,12 @@ export interface Streamed<Result> extends AsyncIterable<string> {
  * tasks of decoders give back.
  * @param work May be told to wait by `emit`. When it has failed, its signal ends what it left under way.
  */
-export function streamed<Result>(work: (emit: (text: string) => Promise<void> | undefined, signal: AbortSignal) => Promise<Result>, signal: AbortSignal | undefined): Streamed<Result> {
+export function streamed<Result>(work: (emit: (text: string) => Promise<void> | undefined, signal: AbortSignal) => Promise<Result>, given: AbortSignal | undefined): Streamed<Result> {
+  const signal = typeof given?.addEventListener === 'function' ? given : undefined // what is no signal, the work will refuse
   const ends = new AbortController()
   const stop = () => ends.abort(signal?.reason)
   if (signal?.aborted) stop()
-  signal?.addEventListener?.('abort', stop, { once: true }) // what is no signal, the work will tell
+  signal?.addEventListener('abort', stop, { once: true })
   const pieces: string[] = []
   let [ended, iterated, asked] = [false, false, false]
   let wake = () => {}
@@ -40,7 +41,7 @@ export function streamed<Result>(work: (emit: (text: string) => Promise<void> | 
       throw ends.signal.aborted && !AbortedError.isInstance(error) ? new AbortedError(ends.signal.reason) : error
     })
     .finally(() => {
-      signal?.removeEventListener?.('abort', stop)
+      signal?.removeEventListener('abort', stop)
       ended = true
       ends.abort()
       wake()

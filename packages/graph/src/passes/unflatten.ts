@@ -1,0 +1,65 @@
+import type { Pass } from '@tenon/core'
+import type { GraphBuilder } from '../builder.js'
+import { filled } from '../call.js'
+import { integers } from '../literals.js'
+import type { Value } from '../op.js'
+import { Add, MatMulNBits, Mul, QuickGelu, Reshape, SimplifiedLayerNormalization, SkipSimplifiedLayerNormalization, Split } from '../ops/index.js'
+import { rewrite, type Visit } from '../rewrite.js'
+
+/** Operators that make of each row what it is by itself, whatever stands in front of it; how many of their first inputs have rows. */
+const byRow: Readonly<Record<string, number>> = {
+  [Add.op]: 2,
+  [MatMulNBits.op]: 1,
+  [Mul.op]: 2,
+  [QuickGelu.op]: 1,
+  [SimplifiedLayerNormalization.op]: 1,
+  [SkipSimplifiedLayerNormalization.op]: 2,
+  [Split.op]: 1,
+}
+
+/**
+ * Texts that are laid end to end as rows, [batch * sequence, columns], and taken apart again, stay [batch, sequence, columns] where what
+ * lies between works by rows. Nothing is moved either way; a token at a time, what each node costs is noticed.
+ */
+export function unflatten(): Pass {
+  return {
+    name: 'unflatten',
+    apply(graph) {
+      /** Of rows that were made from texts here. */
+      const texts = new Map<Value, Value>()
+      const textOf = (builder: GraphBuilder, value: Value | undefined) => value && (texts.get(value) ?? flattened(builder, value))
+
+      /** What the node makes, of texts; as rows again, which nothing reads where all that follows takes texts. */
+      function byTexts({ definition, inputs, node, builder }: Visit, count: number): readonly Value[] | undefined {
+        const whole = inputs.slice(0, count).map((input) => textOf(builder, input))
+        const [first] = whole
+        if (first === undefined || !whole.every((text) => text?.shape.join() === first.shape.join()) || (filled(definition, node.attributes)['axis'] ?? -1) !== -1) return undefined
+        const made = builder.emitNamed(definition, [...whole, ...inputs.slice(count)], node.attributes, node.outputs.map((name) => (name === '' ? '' : undefined)))
+        const columns = made.map((text) => text.shape.at(-1))
+        if (columns.some((size, index) => node.outputs[index] !== '' && typeof size !== 'number')) return undefined
+        return made.map((text, index) => {
+          if (node.outputs[index] === '') return text
+          const rows = Reshape(text, integers(text, [-1, columns[index] as number]))
+          texts.set(rows, text)
+          return rows
+        })
+      }
+
+      return rewrite(graph, (visit) => {
+        const { node, definition, inputs, builder } = visit
+        if (Object.hasOwn(byRow, node.op)) return byTexts(visit, byRow[node.op]!)
+        const text = node.op === Reshape.op ? textOf(builder, inputs[0]) : undefined
+        if (text === undefined) return undefined
+        const [made] = builder.emitNamed(definition, inputs, node.attributes, node.outputs) as [Value]
+        return made.shape.join() === text.shape.join() ? text : made
+      })
+    },
+  }
+}
+
+/** The texts that a value has as its rows. */
+function flattened(builder: GraphBuilder, value: Value): Value | undefined {
+  const producer = builder.producerOf(value)
+  const text = producer?.op === Reshape.op ? producer.inputs[0] : undefined
+  return text?.shape.length === 3 && value.shape.length === 2 && text.shape[2] === value.shape[1] ? text : undefined
+}
