@@ -5,6 +5,9 @@ import { checkCall } from './call.js'
 import type { OpDefinition, Value, ValueType } from './op.js'
 import { definitionOf, opsOf } from './ops-of.js'
 
+/** Of outputs that nobody wants. */
+const UNWANTED: ValueType = { dtype: 'float32', shape: [] }
+
 /** A node of the graph being rewritten, with its inputs as values of the new one. */
 export interface Visit {
   readonly node: Node
@@ -66,11 +69,11 @@ function replay(graph: Graph, rule: Rule, known = knownTypes(graph)) {
   for (const node of graph.nodes) {
     const definition = definitionOf(ops, node.op, graph.name)
     const inputs = node.inputs.map((name) => (name === '' ? undefined : read(name, node.op)))
-    const same = known !== undefined && inputs.every((input, index) => input === undefined || input.type === known.get(node.inputs[index]!)) && node.outputs.every((name) => name !== '')
+    const same = known !== undefined && inputs.every((input, index) => input === undefined || input.type === known.get(node.inputs[index]!))
     if (!same) checkCall(graph.name, definition, inputs, node.attributes)
     const replacement = rule({ node, definition, inputs, builder })
     changed ||= replacement !== undefined
-    const made = replacement !== undefined ? [replacement].flat() : same ? builder.repeat(definition, inputs, node.attributes, node.outputs, node.outputs.map((name) => known.get(name)!)) : builder.emitNamed(definition, inputs, node.attributes, node.outputs)
+    const made = replacement !== undefined ? [replacement].flat() : same ? builder.repeat(definition, inputs, node.attributes, node.outputs, node.outputs.map((name) => known.get(name) ?? UNWANTED)) : builder.emitNamed(definition, inputs, node.attributes, node.outputs)
     node.outputs.forEach((name, index) => {
       if (name === '') return
       if (values.has(name)) throw new InvalidGraphError({ graph: graph.name, problem: `two values are named '${name}'` })

@@ -29,7 +29,8 @@ export function weightOnlyPass(settings: Settings, role: string): Pass {
  */
 function inBytes(graph: Graph, { smallest }: Settings): Graph {
   const before = apartOf(graph)
-  const widened = rewrite(graph, ({ node, inputs, builder }) => {
+  const isInBlocks = graph.nodes.some(({ op }) => op === MatMulNBits.op)
+  const widened = !isInBlocks ? graph : rewrite(graph, ({ node, inputs, builder }) => {
     if (node.op !== MatMulNBits.op || before.has(node)) return undefined
     const [x, codes, scales, zeroPoints, groups, bias] = inputs as [Value, Value, Value, Value?, Value?, Value?]
     const { K, N, bits, block_size: blockSize } = node.attributes as { readonly K: number; readonly N: number; readonly bits: number; readonly block_size: number }
