@@ -1,7 +1,7 @@
 import { checkOptions, InvalidInputError, InvalidOptionError, kindOf } from '@tenon/core'
-import { samplingOptions, type SamplingOptions, type Speculation } from '@tenon/generation'
+import { checkCandidates, samplingOptions, type SamplingOptions, type Speculation } from '@tenon/generation'
 import type { ContextFile } from './prompt/layout.js'
-import type { CompletionScope } from './structure/target.js'
+import { completionScopes, type CompletionScope } from './structure/scopes.js'
 
 /** Where to complete: the text before the cursor and behind it, and what else there is to know. */
 export interface CompletionInput {
@@ -45,8 +45,6 @@ const WHERE = "a call of the task 'code-generation'"
 /** Log probabilities are always wanted: candidates are ranked by them. */
 const sampling = samplingOptions.filter((option) => option !== 'logprobs')
 
-const scopes: readonly CompletionScope[] = ['auto', 'line', 'statement', 'block', 'function']
-
 /** @throws InvalidInputError */
 export function checkInput(input: CompletionInput): void {
   if (typeof input !== 'object' || input === null) throw new InvalidInputError({ what: 'what is to be completed', problem: `is ${kindOf(input)}`, remedy: 'pass { prefix, suffix }' })
@@ -61,24 +59,20 @@ export function checkInput(input: CompletionInput): void {
 
 const isFile = (file: unknown): boolean => typeof file === 'object' && file !== null && typeof (file as ContextFile).path === 'string' && typeof (file as ContextFile).text === 'string'
 
-/** As many as a decoder has slots, unless it is told otherwise. */
-const MOST_CANDIDATES = 8
-
 /** @throws InvalidOptionError, InvalidInputError; those of sampling and speculation are checked where they are used. */
 export function checkCompletionOptions(options: CompletionOptions): void {
   checkOptions(WHERE, options, ['maxNewTokens', 'scope', 'candidates', 'speculation', 'stop', 'contextTokens', 'infill', 'truncate', 'healing', 'signal', ...sampling])
   const wrong = (option: string, problem: string, remedy: string) => new InvalidOptionError({ where: WHERE, option, problem, remedy })
-  for (const option of ['maxNewTokens', 'candidates', 'contextTokens'] as const) {
+  for (const option of ['maxNewTokens', 'contextTokens'] as const) {
     const value: unknown = options[option]
     if (value !== undefined && !(Number.isInteger(value) && (value as number) > 0)) throw wrong(option, `is ${String(value)}`, 'Give a whole number from 1 on')
   }
   for (const option of ['truncate', 'healing'] as const) {
     if (options[option] !== undefined && typeof options[option] !== 'boolean') throw wrong(option, `is ${kindOf(options[option])}`, 'Give true or false')
   }
-  const { candidates = 1 } = options
-  if (candidates > MOST_CANDIDATES) throw wrong('candidates', `is ${candidates}`, `Give ${MOST_CANDIDATES} at most`)
+  checkCandidates(WHERE, options.candidates)
   const { scope = 'auto', infill = 'middle', stop = [] } = options
-  if (!scopes.includes(scope)) throw wrong('scope', `is ${JSON.stringify(scope)}`, `Choose one of: ${scopes.join(', ')}`)
+  if (!completionScopes.includes(scope)) throw wrong('scope', `is ${JSON.stringify(scope)}`, `Choose one of: ${completionScopes.join(', ')}`)
   if (infill !== 'middle' && infill !== 'prefix-only') throw wrong('infill', `is ${JSON.stringify(infill)}`, "Choose 'middle' or 'prefix-only'")
   if (!Array.isArray(stop) || !stop.every((text) => typeof text === 'string' && text !== '')) throw wrong('stop', 'is no list of texts', "Give texts that are not empty: stop: ['\\n\\n']")
 }

@@ -1,5 +1,5 @@
 import { checkOptions, InvalidOptionError, kindOf, type Checkpoint } from '@tenon/core'
-import { samplingOptions, type BeamOptions, type Constraint, type ConstraintFactory, type SamplingOptions, type Speculation } from '@tenon/generation'
+import { checkCandidates, samplingOptions, type BeamOptions, type Constraint, type ConstraintFactory, type SamplingOptions, type Speculation } from '@tenon/generation'
 import type { TemplateOptions } from './chat-prompt.js'
 
 export interface GenerateOptions extends SamplingOptions, TemplateOptions {
@@ -26,9 +26,6 @@ const TEMPLATE = ['template', 'tools', 'documents', 'variables'] as const satisf
 
 export const generateOptions = [...samplingOptions, ...TEMPLATE, 'maxNewTokens', 'stop', 'schema', 'grammar', 'constraint', 'speculation', 'beams', 'candidates', 'signal'] as const satisfies readonly (keyof GenerateOptions)[]
 
-/** Most that are drawn at once: as many as a decoder has slots for by default. */
-const MOST_CANDIDATES = 8
-
 /**
  * Checks what is not for the decoder to check.
  * @throws InvalidOptionError
@@ -50,9 +47,8 @@ export function checkGenerateOptions(where: string, options: GenerateOptions): v
   const constraints = Object.entries({ schema, grammar, constraint }).filter(([, value]) => value !== undefined)
   if (constraints.length > 1) fail(constraints[1]![0], `goes with no '${constraints[0]![0]}'`, 'Leave one of them out')
   if (grammar !== undefined && typeof grammar !== 'string') fail('grammar', `is ${kindOf(grammar)}`, 'Give the text of a grammar')
-  if (candidates === undefined || candidates === 1) return
-  if (!(Number.isInteger(candidates) && candidates >= 1 && candidates <= MOST_CANDIDATES)) fail('candidates', `is ${String(candidates)}`, `Give a whole number from 1 to ${MOST_CANDIDATES}`)
-  if (beams !== undefined) fail('candidates', "goes with no 'beams'", "Ask for beams: { count, best }, or leave out 'beams'")
+  checkCandidates(where, candidates)
+  if (candidates !== undefined && candidates > 1 && beams !== undefined) fail('candidates', "goes with no 'beams'", "Ask for beams: { count, best }, or leave out 'beams'")
 }
 
 /** What a model's makers recommend. */

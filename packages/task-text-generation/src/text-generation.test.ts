@@ -335,7 +335,10 @@ describe('the options', () => {
     [{ grammar: 5 }, 'grammar'],
     [{ candidates: 0 }, 'candidates'],
     [{ candidates: 2, beams: 2 }, 'candidates'],
+    [{ candidates: 9 }, 'candidates'],
     [{ signal: 5 }, 'signal'],
+    [{ signal: {} }, 'signal'],
+    [{ signal: { aborted: true } }, 'signal'],
   ])('of a call are refused: %j', async (options, option) => {
     const error = await failure(shared(question, options))
     expect(error).toBeInstanceOf(InvalidOptionError)

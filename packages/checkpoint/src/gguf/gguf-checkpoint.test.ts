@@ -186,6 +186,25 @@ describe('a reference to a GGUF model', () => {
     }
   })
 
+  it('of experts in one tensor of blocks has each expert in its own blocks', async () => {
+    const [experts, rows, perBlock] = [3, 2, 34] // Q8_0: a scale of 16 bits, and 32 bytes
+    const data = Uint8Array.from({ length: experts * rows * perBlock }, (_, index) => (index % perBlock === 0 ? 0 : index % perBlock === 1 ? 0x3c : (index * 7) % 256)) // scales of 1
+    const metadata = tinyMetadata.map(([key, value]) => [key.replace('llama.', 'qwen2moe.'), key === 'general.architecture' ? 'qwen2moe' : value] as const)
+    const path = await written(await temporaryFolder(), 'model.gguf', [...metadata, ['qwen2moe.expert_count', ['uint32', experts]], ['qwen2moe.expert_used_count', ['uint32', 2]]], [
+      { name: 'token_embd.weight', dimensions: [32] },
+      { name: 'blk.0.ffn_down_exps.weight', dimensions: [32, rows, experts], type: 8, data },
+    ])
+    const { constants, config } = await opened(path)
+    expect(config).toMatchObject({ model_type: 'qwen2_moe', num_experts: experts, num_experts_per_tok: 2 })
+    for (let expert = 0; expert < experts; expert++) {
+      const { blocks, shape } = constants.get(`model.layers.0.mlp.experts.${expert}.down_proj.weight`)!
+      expect(shape).toEqual([rows, 32])
+      const own = Array.from({ length: rows }, (_, row) => Array.from(data.subarray((expert * rows + row) * perBlock + 2, (expert * rows + row + 1) * perBlock), (byte) => (byte + 128) % 256)).flat()
+      expect(Array.from(await blocks!.codes.bytes())).toEqual(own)
+      expect(Array.from(viewAs('float32', await blocks!.scales.bytes()))).toEqual([1, 1])
+    }
+  })
+
   it('refuses work after disposal and leaves no file open after 100 rounds', async () => {
     const path = fixture('gguf/qwen2.gguf')
     const checkpoint = await openFolder(path)

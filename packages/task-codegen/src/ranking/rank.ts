@@ -1,4 +1,4 @@
-import type { GenerationResult } from '@tenon/generation'
+import type { FinishReason as GenerationFinishReason, GenerationResult } from '@tenon/generation'
 
 /** One of the completions that were made. */
 export interface Candidate {
@@ -13,7 +13,7 @@ export interface Candidate {
 }
 
 /** `'scope'`: what was begun is complete; `'stop-string'`: one of the stop texts came; `'end-token'`: the model ended; `'length'`: there was no room for more. */
-export type FinishReason = 'scope' | 'stop-string' | 'end-token' | 'length'
+export type FinishReason = 'scope' | Exclude<GenerationFinishReason, 'until' | 'stop-token' | 'constraint'>
 
 /** What an error costs, in nats a token: a text with one more must be e times as likely, token by token. */
 const ERROR = 1

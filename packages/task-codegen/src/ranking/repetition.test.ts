@@ -9,6 +9,12 @@ describe('a completion that goes on with what stands behind the cursor', () => {
     expect(repetitionAt('price = 1\n    total += price', suffix, true)).toBe('price = 1'.length)
   })
 
+  it('ends before the empty lines of a comment, too', () => {
+    const comment = ' of\n *\n * Returns the total.\n */\n'
+    expect(repetitionAt(' of prices.\n *\n * Returns the total.\n', comment, false)).toBe(' of prices.'.length)
+    expect(repetitionAt('\n *\n * Returns the total.\n', comment, false)).toBe(0)
+  })
+
   it('is told when the line has ended', () => {
     expect(repetitionAt('price = 1\n    total += price', suffix, false)).toBeUndefined()
     expect(repetitionAt('price = 1\n    total += price + 1\n', suffix, false)).toBeUndefined()

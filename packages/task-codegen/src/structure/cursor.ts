@@ -1,6 +1,7 @@
 import type { CodeLanguage } from './language.js'
 import { LogicalLines } from './logical-lines.js'
-import { type Frame, Scanner, type Token } from './scanner.js'
+import { Scanner } from './scanner/scanner.js'
+import type { Frame, Token } from './scanner/token.js'
 import { closedBy, readSuffix, type Suffix } from './suffix.js'
 
 /** Where the completion goes: what is open there, what was written last, what follows. */
@@ -47,7 +48,7 @@ export function cursorAt({ prefix, suffix, language }: { prefix: string; suffix:
   const offset = -prefix.length
   // In a file that is indented by tabs alone any width will do: that of a model that writes spaces all the same. Otherwise Python's own.
   const tabWidth = /^\t/m.test(prefix) && !/^ {2}/m.test(prefix) ? 4 : 8
-  const scanner = new Scanner(language, offset, tabWidth)
+  const scanner = Scanner.at(offset, language, tabWidth)
   const lines = new LogicalLines()
   const read = (scanner: Scanner, lines: LogicalLines, final: boolean) => {
     for (let token = scanner.next(prefix, offset, final); token !== undefined; token = scanner.next(prefix, offset, final)) lines.observe(token, scanner)

@@ -1,6 +1,7 @@
 import { type Cursor, indentationOf } from './cursor.js'
 import { inStyle } from './indentation.js'
-import type { Frame, Scanner } from './scanner.js'
+import type { Scanner } from './scanner/scanner.js'
+import type { Frame } from './scanner/token.js'
 import { closedBy } from './suffix.js'
 
 interface Reading {
@@ -28,8 +29,8 @@ export function readCompletion(cursor: Cursor, text: string): Reading {
 /** Nobody writes a longer line; machines do. */
 const longestOverlap = 1_000
 
-/** A completion must not end in what follows it. */
-function withoutOverlap(text: string, rest: string): string {
+/** A completion must not end in what follows it. @param prose It is within a string or a comment. */
+function withoutOverlap(text: string, rest: string, prose: boolean): string {
   const most = Math.min(text.length, rest.length, longestOverlap)
   for (let length = most; length > 0; length--) {
     const piece = rest.slice(0, length)
@@ -37,7 +38,8 @@ function withoutOverlap(text: string, rest: string): string {
     const before = text[text.length - length - 1]
     // The end of a longer word is no repetition, and neither is a bracket that closes one of the completion's own.
     if (before !== undefined && /\w/.test(before) && /\w/.test(piece[0]!)) continue
-    if (!balanced(piece)) continue
+    // What is all of the rest, or prose, is the same whatever it closes.
+    if (!balanced(piece) && !((prose || length >= rest.trimEnd().length) && /^\s*[^\s\])}]/.test(piece) && /\w\w/.test(piece))) continue
     return text.slice(0, -length)
   }
   return text
@@ -45,12 +47,16 @@ function withoutOverlap(text: string, rest: string): string {
 
 function balanced(piece: string): boolean {
   let depth = 0
+  let quote = ''
   for (const character of piece) {
-    if ('([{'.includes(character)) depth++
+    if ('"\'`'.includes(character)) {
+      if (quote === '') quote = character
+      else if (quote === character) quote = ''
+    } else if (quote !== '') continue
+    else if ('([{'.includes(character)) depth++
     else if (')]}'.includes(character) && --depth < 0) return false
-    else if ('"\'`'.includes(character)) return false
   }
-  return depth >= 0
+  return depth >= 0 && quote === ''
 }
 
 /** Brackets and strings the completion opened and nothing closes. */
@@ -78,7 +84,7 @@ function missing(cursor: Cursor, text: string, top: Frame | undefined): string {
 export function fit(cursor: Cursor, cut: string): string {
   const { rest, text: suffix } = cursor.suffix
   let text = cut
-  if (rest.trim() !== '') text = withoutOverlap(text, rest)
+  if (rest.trim() !== '') text = withoutOverlap(text, rest, /^(?:string|comment|line)$/.test(cursor.top?.kind ?? ''))
   const inString = readCompletion(cursor, text).scanner.top?.kind === 'string'
   if (!inString) {
     const trimmed = text.trimEnd()

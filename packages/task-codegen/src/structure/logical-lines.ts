@@ -1,4 +1,5 @@
-import type { Scanner, Token } from './scanner.js'
+import type { Scanner } from './scanner/scanner.js'
+import type { Token } from './scanner/token.js'
 
 /** A line that opens a block by its colon: `if x:`. */
 export interface Header {

@@ -1,5 +1,6 @@
 import type { CodeLanguage } from './language.js'
-import type { Scanner, Token } from './scanner.js'
+import type { Scanner } from './scanner/scanner.js'
+import type { Token } from './scanner/token.js'
 
 /** Words of JavaScript that something must follow. */
 const unfinished = new Set(['abstract', 'as', 'async', 'await', 'case', 'catch', 'class', 'const', 'declare', 'default', 'delete', 'do', 'else', 'enum', 'export', 'extends', 'finally', 'for', 'from', 'function', 'if', 'implements', 'import', 'in', 'instanceof', 'interface', 'let', 'namespace', 'new', 'of', 'private', 'protected', 'public', 'readonly', 'satisfies', 'static', 'switch', 'throw', 'try', 'typeof', 'var', 'void', 'while', 'with'])

@@ -1,7 +1,8 @@
 import type { Cursor } from './cursor.js'
 import { indentationOf } from './cursor.js'
 import type { LogicalLines } from './logical-lines.js'
-import type { Frame, Scanner, Token } from './scanner.js'
+import type { Scanner } from './scanner/scanner.js'
+import type { Frame, Token } from './scanner/token.js'
 import { canEndStatement, goesOnWith } from './statement-ends.js'
 import type { Syntax } from './syntax.js'
 import { blockAround, type Target } from './target.js'
@@ -72,7 +73,8 @@ export class Stop {
   read(text: string, final = false): number | undefined {
     if (this.end !== undefined && text.length >= this.end) return this.end
     this.text = text
-    const forced = this.readTokens(text, final)
+    const ends = [this.readTokens(text, final), this.restRepeated()].filter((end) => end !== undefined)
+    const forced = ends.length === 0 ? undefined : Math.min(...ends)
     const line = this.target.kind === 'line' ? /\S[^\r\n]*(?=[\r\n])/.exec(text) : null
     this.end = line === null ? forced : Math.min(line.index + line[0].length, forced ?? text.length)
     return this.end
@@ -98,7 +100,7 @@ export class Stop {
     if (token.type === 'close') {
       if (frame === undefined || (token.mismatched === true && frame.kind !== 'element')) return this.before(token)
       if (frame.at < 0 && (frame.depth <= cursor.closed || token.mismatched === true)) return this.before(token)
-    } else if (token.type === 'string' && frame !== undefined && frame.at < 0 && token.mismatched !== true && frame.depth <= cursor.closed) return token.end - frame.closer.length
+    } else if ((token.type === 'string' || token.type === 'comment') && frame !== undefined && frame.kind !== 'line' && frame.at < 0 && token.mismatched !== true && frame.depth <= cursor.closed) return token.end - frame.closer.length
     if (token.type === 'newline') return this.repeated(token.start, false)
     return undefined
   }
@@ -120,18 +122,30 @@ export class Stop {
     this.lineTop = this.scanner.top
     this.firstLine = false
     const line = (firstLine ? cursor.line : '') + text.slice(start, end)
-    if (firstLine && rest.trim() !== '') {
-      // What is on the cursor's line comes behind the completion, so it may not end in the same.
-      const again = rest.trim()
-      const written = text.slice(start, end).trimEnd()
-      if (written.endsWith(again) && (/\w/.test(again) || again === ';' || again === ',') && (again.length > 1 || !/\w/.test(again)) && !/[\])}]/.test(again[0]!)) return start + written.length - again.length
+    if (firstLine) {
+      const again = this.restAgain(text.slice(0, end))
+      if (again !== undefined) return again
+      if (cursor.line.trim() !== '') return undefined
     }
-    if (firstLine && cursor.line.trim() !== '') return undefined
     if (nextLine === '' || rest.trim() !== '' || !/\w\w/.test(nextLine) || !sameDepth(lineTop, cursor.top)) return undefined
     const code = line.trimEnd()
     const same = code === nextLine || (last && !firstLine && code.trim().length > 3 && nextLine.startsWith(code))
     if (!same || indentationOf(code) !== indentationOf(nextLine)) return undefined
     return firstLine ? 0 : Math.min(this.contentEndBefore(start), start)
+  }
+
+  /** What is on the cursor's line comes behind the completion: where a first line ends in the same. */
+  private restAgain(firstLine: string): number | undefined {
+    const again = this.cursor.suffix.rest.trim()
+    const written = firstLine.trimEnd()
+    if (again === '' || !written.endsWith(again) || /[\])}]/.test(again[0]!)) return undefined
+    return (again.length > 1 && /\w/.test(again)) || again === ';' || again === ',' ? written.length - again.length : undefined
+  }
+
+  /** The same where the first line ends within a string or a comment. */
+  private restRepeated(): number | undefined {
+    const line = this.firstLine ? /^[^\r\n]*(?=[\r\n])/.exec(this.text) : null
+    return line === null ? undefined : this.restAgain(line[0])
   }
 
   private contentEndBefore(start: number): number {

@@ -38,10 +38,10 @@ function grown(until: (text: string) => number | undefined, text: string, next: 
 }
 
 const folder = fileURLToPath(new URL('.', import.meta.url))
-const own = readdirSync(folder)
+const own = readdirSync(folder, { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.ts') && !name.includes('test'))
   .map((name): readonly [CodeLanguage, string] => ['typescript', readFileSync(`${folder}${name}`, 'utf8')])
-const files: readonly (readonly [CodeLanguage, string])[] = [...samples, ...own]
+const files: readonly (readonly [CodeLanguage, string])[] = [...samples, ...own.filter(([, text]) => text.length > 1_000)]
 /** TENON_SOAK=1 cuts each in more places. */
 const cutsPerFile = process.env['TENON_SOAK'] === '1' ? 40 : 4
 
@@ -101,6 +101,22 @@ describe('a structure', () => {
     using structure = await createStructure({ prefix, suffix: '\n}\n', language: 'javascript', grammar: false })
     expect(structure.finish('list\n    .map((b) => b + "}")\n  foo()\n')).toBe('list\n    .map((b) => b + "}")')
     expect(structure.finish('g({ b: [1')).toBe('g({ b: [1]})')
+  })
+
+  it('closes no bracket before a semicolon that may belong there', async () => {
+    const cases = [
+      ['javascript', 'for (let i = 0; i < a.length', 'for (let i = 0; i < a.length)'],
+      ['cpp', 'if (int b = c(); b', 'if (int b = c(); b)'],
+      ['rust', 'let b = [0; 3', 'let b = [0; 3]'],
+      ['c', 'ODD(int b; int c);', 'ODD(int b; int c);'],
+    ] as const
+    for (const [language, written, inserted] of cases) {
+      using structure = await createStructure({ prefix: '', language })
+      expect(structure.finish(written)).toBe(inserted)
+    }
+    // These brackets stand around the cursor.
+    using within = await createStructure({ prefix: 'f(', suffix: ')\n', language: 'javascript' })
+    expect(within.finish('a; b')).toBe('a; b')
   })
 
   it('refuses what it cannot read', async () => {

@@ -3,10 +3,12 @@ import { cursorAt, type Cursor } from './cursor.js'
 import { fit, readCompletion } from './finish.js'
 import { type Grammar, grammarOf } from './grammar.js'
 import { codeLanguages, type CodeLanguage } from './language.js'
+import { completionScopes, type CompletionScope } from './scopes.js'
+import { closedBeforeSemicolons } from './semicolons.js'
 import { Stop } from './stop.js'
 import { closedBy } from './suffix.js'
 import { Syntax } from './syntax.js'
-import { checkScope, type CompletionScope, type Target, targetOf } from './target.js'
+import { type Target, targetOf } from './target.js'
 
 export interface StructureOptions {
   /** The text before the cursor, all of it. */
@@ -78,8 +80,9 @@ class CursorStructure implements Structure {
 
   finish = (completion: string): string => {
     checkText('completion', completion)
-    const end = new Stop(this.cursor, this.target, this.syntax).read(completion, true)
-    return fit(this.cursor, completion.slice(0, end))
+    const mended = closedBeforeSemicolons(this.cursor, completion)
+    const end = new Stop(this.cursor, this.target, this.syntax).read(mended, true)
+    return fit(this.cursor, mended.slice(0, end))
   }
 
   score = (completion: string): number => {
@@ -131,7 +134,7 @@ export async function createStructure(options: StructureOptions): Promise<Struct
   const { prefix, suffix = '', language, scope = 'auto', grammar } = options
   checkText('prefix', prefix)
   checkText('suffix', suffix)
-  checkScope(scope)
+  if (!completionScopes.includes(scope)) throw new InvalidOptionError({ where: 'createStructure()', option: 'scope', problem: `is '${String(scope)}'`, remedy: `Choose one of ${completionScopes.join(', ')}` })
   if (language !== undefined && !codeLanguages.includes(language)) throw new InvalidOptionError({ where: 'createStructure()', option: 'language', problem: `is '${String(language)}', whose syntax is not known`, remedy: `Choose one of ${codeLanguages.join(', ')}, or leave it out` })
   return new CursorStructure(cursorAt({ prefix, suffix, language }), scope, language === undefined || grammar === false ? undefined : await grammarOf(language))
 }

@@ -1,5 +1,6 @@
 import type { CodeLanguage } from './language.js'
-import type { Frame, Scanner } from './scanner.js'
+import type { Scanner } from './scanner/scanner.js'
+import type { Frame } from './scanner/token.js'
 
 /** What follows the cursor. */
 export interface Suffix {
@@ -25,7 +26,7 @@ function closersOf(scanner: Scanner, text: string): { closers: string[]; doubts:
   const own = (frame: Frame | undefined) => frame !== undefined && frame.at >= 0
   for (let token = copy.next(text, copy.position, true); token !== undefined; token = copy.next(text, 0, true)) {
     if (token.mismatched === true) doubts++
-    if (token.type === 'string' && token.frame !== undefined && !own(token.frame) && token.mismatched !== true) closers.push(token.frame.closer)
+    if ((token.type === 'string' || (token.type === 'comment' && token.frame?.kind === 'comment')) && token.frame !== undefined && !own(token.frame) && token.mismatched !== true) closers.push(token.frame.closer)
     else if (token.type === 'close' && !own(token.frame)) closers.push(token.frame?.kind === 'element' || token.text.startsWith('</') ? token.text.replaceAll(/\s/g, '') : token.text)
   }
   let top = copy.top
@@ -45,9 +46,7 @@ export function readSuffix(scanner: Scanner, text: string, language: CodeLanguag
   const { top } = scanner
   if (top?.kind === 'string' && top.multiline) {
     // Any later string's quote looks like this one's end. The reading in which more fits together is the likelier.
-    const outside = scanner.clone()
-    outside.top = top.parent
-    const other = closersOf(outside, read)
+    const other = closersOf(scanner.outside(), read)
     if (!closers.includes(top.closer) || other.doubts < inside.doubts) closers = other.closers
   }
   return { text, rest, nextLine, midLine: /[^\s)\]}>;,:'"`/]/.test(language === 'python' ? rest.replace(/\s*#.*/, '') : rest.replace(/\s*\/\/.*/, '')), closers }

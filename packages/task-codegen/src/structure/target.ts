@@ -1,11 +1,8 @@
-import { InvalidOptionError } from '@tenon/core'
 import type { Cursor } from './cursor.js'
 import { canEndStatement } from './statement-ends.js'
-import type { Frame } from './scanner.js'
+import type { Frame } from './scanner/token.js'
+import type { CompletionScope } from './scopes.js'
 import type { Statement, Syntax } from './syntax.js'
-
-/** How far a completion goes. */
-export type CompletionScope = 'auto' | 'line' | 'statement' | 'block' | 'function'
 
 /** What is being written, and so where it ends. */
 export type Target =
@@ -22,12 +19,6 @@ export type Target =
   | { readonly kind: 'indented'; readonly limit: number }
   /** A statement that ends with its line, or with the block its line opens. */
   | { readonly kind: 'lines'; readonly fresh: boolean; readonly singleLine: boolean }
-
-const scopes: readonly CompletionScope[] = ['auto', 'line', 'statement', 'block', 'function']
-
-export function checkScope(scope: string): void {
-  if (!scopes.includes(scope as CompletionScope)) throw new InvalidOptionError({ where: 'createStructure()', option: 'scope', problem: `is '${scope}'`, remedy: `Choose one of ${scopes.join(', ')}` })
-}
 
 export function blockAround(frame: Frame | undefined): Frame | undefined {
   while (frame !== undefined && !frame.block) frame = frame.parent

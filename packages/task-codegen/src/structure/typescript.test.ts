@@ -6,6 +6,8 @@ const both: readonly Case[] = [
   ['a chain of calls over several lines is one statement', 'const names = ‸\n', 'people\n  .filter((p) => p.age > 3)\n  .map((p) => p.name)\nconsole.log(names)\n', 'people\n  .filter((p) => p.age > 3)\n  .map((p) => p.name)'],
   ['operators at line ends and beginnings go on', 'const ok =‸\n', ' a &&\n  b\n  || c\nif (ok) run()\n', ' a &&\n  b\n  || c'],
   ['an empty body is written to its end', 'function add(a, b) {‸', '\n  const sum = a + b\n\n  return sum\n}\n\nfunction sub() {\n', '\n  const sum = a + b\n\n  return sum\n}'],
+  ['a bracket that was forgotten is closed before the semicolon', 'const length = (text) => {\n  ‸\n}\n', 'return Math.abs(text.length + 1;\n', 'return Math.abs(text.length + 1);'],
+  ['brackets that were forgotten are closed, and the body goes on', 'function f(a) {\n  ‸\n}\n', 'const b = Math.abs(g[a + 1;\n  d(c;\n  return b\n}\n\nf()\n', 'const b = Math.abs(g[a + 1]);\n  d(c);\n  return b', { scope: 'function' }],
   ['a brace that is there already is not written again', 'function add(a, b) {\n  ‸\n}\n', 'return a + b\n}\n\nadd(1, 2)\n', 'return a + b'],
   ['a brace on the same line stays on a line of its own', 'function add(a, b) {‸}\n', '\n  return a + b\n}\n', '\n  return a + b\n'],
   ['a signature is completed with its body', 'function add(‸', 'a, b) {\n  if (a) {\n    return b\n  }\n  return a + b\n}\n\nadd(1, 2)\n', 'a, b) {\n  if (a) {\n    return b\n  }\n  return a + b\n}'],
@@ -44,6 +46,10 @@ const both: readonly Case[] = [
   ['an import is one line', "import { a } ‸\n", "from './a.js'\nimport { b } from './b.js'\n", "from './a.js'"],
   ['do and while are one statement', '‸', 'do {\n  a()\n} while (b)\nc()\n', 'do {\n  a()\n} while (b)'],
   ['a comment is written to its end', '/** Adds‸', ' two numbers.\n * @returns their sum\n */\nfunction add() {}\n', ' two numbers.\n * @returns their sum\n */'],
+  ['a comment that is closed behind the cursor is not closed again', '/** Adds‸\n */\nfunction add() {}\n', ' two numbers.\n * And more.\n */\nfunction add() {}\n', ' two numbers.\n * And more.'],
+  ['what follows in a comment is not written again', '/** Adds‸ two numbers, and doesn\'t ask.\n */\nf()\n', ' two numbers, and doesn\'t ask.\n */\nf()\n', ''],
+  ['what follows on the line is not written again, whatever it quotes', 'const a = ‸"b" + c("d (")\n', '"b" + c("d (")\nf()\n', ''],
+  ['what follows in a string is not written again', 'const a = "it‸\'s all (b"\n', '\'s all (b"\nf()\n', ''],
   ['a line comment is written to the end of its line', 'a() // says‸\n', ' what a does\nb()\n', ' what a does'],
 ]
 

@@ -1,47 +1,16 @@
+import { attributeOf, itemAt, memberOf } from './access.js'
 import type { Budget } from './budget.js'
-import { bind, textArgument, wholeArgument } from './call-arguments.js'
+import { entriesOf, keyOf } from './entries.js'
 import { failed, Fault } from './fault.js'
 import { filters, type Tools } from './filters.js'
-import { methodOf } from './methods.js'
+import { globals } from './globals.js'
+import { loopVariable, type Loop } from './loop-variable.js'
 import type { Arguments, Body, Expression, Filters, Parameter, Statement, Target } from './nodes.js'
 import { binary, contains, slice } from './operators.js'
-import { strftime } from './strftime.js'
+import { Output } from './output.js'
+import { Scope } from './scope.js'
 import { tests } from './tests.js'
-import { Callable, compare, equals, Float, isDict, isList, isNumber, isTrue, itemsOf, joinedBy, Namespace, numberOf, numeric, points, present, print, Tuple, typeOf, Undefined, type Call, type Key, type Value } from './values.js'
-
-/** Names and what they stand for; those of the scopes around can be seen. */
-class Scope {
-  readonly #names = new Map<string, Value>()
-  readonly #around: Scope | undefined
-
-  constructor(around?: Scope) {
-    this.#around = around
-  }
-
-  get(name: string): Value | undefined {
-    const value = this.#names.get(name)
-    return value === undefined ? this.#around?.get(name) : value
-  }
-
-  set(name: string, value: Value): void {
-    this.#names.set(name, value)
-  }
-}
-
-/** What has been written so far. */
-class Output {
-  text = ''
-  readonly #budget: Budget
-
-  constructor(budget: Budget) {
-    this.#budget = budget
-  }
-
-  add(text: string): void {
-    this.#budget.joined(this.text.length, text.length)
-    this.text += text
-  }
-}
+import { Callable, compare, equals, Float, isNumber, isTrue, itemsOf, joinedBy, Namespace, numberOf, numeric, orElse, present, print, Tuple, typeOf, Undefined, type Value } from './values.js'
 
 type Left = 'break' | 'continue' | undefined
 
@@ -57,11 +26,11 @@ export class Interpreter {
 
   constructor(variables: ReadonlyMap<string, Value>, budget: Budget, now: () => Date) {
     this.#budget = budget
-    for (const [name, call] of this.#functions(now)) this.#globals.set(name, new Callable(name, call))
+    for (const callable of globals(budget, now)) this.#globals.set(callable.name, callable)
     for (const [name, value] of variables) this.#globals.set(name, value)
     this.#tools = {
       budget,
-      attribute: (value, name, otherwise) => this.#path(value, name, otherwise),
+      attribute: (value, name, otherwise) => attributeOf(value, name, otherwise, budget),
       filter: (name, value, positional, named) => this.#filter(name, value, positional, named),
       test: (name, value, positional) => this.#test(name, value, positional),
     }
@@ -69,39 +38,6 @@ export class Interpreter {
 
   run(body: Body): string {
     return this.#text(body, new Scope(this.#globals))
-  }
-
-  #functions(now: () => Date): [string, Call][] {
-    return [
-      ['range', (positional, named) => this.#range(positional, named)],
-      ['dict', (positional, named) => new Map<Key, Value>([...entriesOf(positional[0], this.#budget), ...named])],
-      ['namespace', (positional, named) => new Namespace(new Map([...entriesOf(positional[0], this.#budget), ...named].map(([key, value]) => [String(key), value])))],
-      [
-        'raise_exception',
-        (positional, named) => {
-          const [message] = bind('raise_exception', ['message'], positional, named)
-          throw new Fault('raised', print(message ?? '', this.#budget))
-        },
-      ],
-      [
-        'strftime_now',
-        (positional, named) => {
-          const format = textArgument('strftime_now', bind('strftime_now', ['format'], positional, named)[0])
-          this.#budget.text(format.length * 5) // %F makes ten characters of two
-          return strftime(now(), format)
-        },
-      ],
-    ]
-  }
-
-  #range(positional: readonly Value[], named: ReadonlyMap<string, Value>): Value {
-    const numbers = bind('range', ['start', 'stop', 'step'], positional, named).map((value) => (value === undefined ? undefined : wholeArgument('range', value)))
-    const [start, stop] = numbers[1] === undefined ? [0, numbers[0] ?? 0] : [numbers[0]!, numbers[1]]
-    const step = numbers[2] ?? 1
-    if (step === 0) throw failed('makes a range with a step of zero')
-    const length = Math.max(0, Math.ceil((stop - start) / step))
-    this.#budget.spend(length)
-    return Array.from({ length }, (_, index) => start + index * step)
   }
 
   #text(body: Body, scope: Scope): string {
@@ -181,37 +117,13 @@ export class Interpreter {
             this.#assign(target, item, inner)
             return isTrue(this.#evaluate(test, inner))
           })
-    let changed: readonly Value[] | undefined
+    const loop: Loop = { items, depth, again: ([further = null]) => this.#again(statement, further, scope, depth), changed: undefined }
     for (const [index, item] of items.entries()) {
       this.#budget.spend(1)
       this.line = line
       const inner = new Scope(scope)
       this.#assign(target, item, inner)
-      inner.set(
-        'loop',
-        new Callable('loop', ([further = null]) => this.#again(statement, further, scope, depth), new Map<string, Value>([
-          ['index', index + 1],
-          ['index0', index],
-          ['revindex', items.length - index],
-          ['revindex0', items.length - index - 1],
-          ['first', index === 0],
-          ['last', index === items.length - 1],
-          ['length', items.length],
-          ['depth', depth + 1],
-          ['depth0', depth],
-          ['previtem', orElse(items[index - 1], () => new Undefined('asks for the item before the first'))],
-          ['nextitem', orElse(items[index + 1], () => new Undefined('asks for the item behind the last'))],
-          ['cycle', new Callable('cycle', (values) => orElse(values[index % values.length], () => null))],
-          [
-            'changed',
-            new Callable('changed', (values) => {
-              const same = changed !== undefined && equals(new Tuple(changed), new Tuple(values), this.#budget)
-              changed = values
-              return !same
-            }),
-          ],
-        ])),
-      )
+      inner.set('loop', loopVariable(loop, index, this.#budget))
       if (this.#run(body, inner, output) === 'break') return
     }
     if (items.length === 0) this.#run(statement.otherwise, new Scope(scope), output)
@@ -299,9 +211,9 @@ export class Interpreter {
       case 'dict':
         return new Map(node.items.map(([key, value]) => [keyOf(this.#evaluate(key, scope), this.#budget), this.#evaluate(value, scope)]))
       case 'member':
-        return this.#member(this.#evaluate(node.of, scope), node.name)
+        return memberOf(this.#evaluate(node.of, scope), node.name, this.#budget)
       case 'item':
-        return this.#item(this.#evaluate(node.of, scope), this.#evaluate(node.key, scope))
+        return itemAt(this.#evaluate(node.of, scope), this.#evaluate(node.key, scope), this.#budget)
       case 'slice': {
         const of = this.#evaluate(node.of, scope)
         return slice(of, [node.start, node.stop, node.step].map((each) => each && this.#evaluate(each, scope)), this.#budget)
@@ -389,66 +301,4 @@ export class Interpreter {
     if (name === 'test') return typeof value === 'string' && Object.hasOwn(tests, value)
     throw new Fault('syntax', `has the unknown test '${name}'`)
   }
-
-  /** `value.name`: a method, or else an entry. */
-  #member(value: Value, name: string): Value {
-    present(value)
-    const none = () => missing(value, name)
-    if (value instanceof Callable) return orElse(value.members.get(name), none)
-    if (value instanceof Namespace) return orElse(value.entries.get(name), none)
-    return methodOf(value, name, this.#budget) ?? orElse(value !== null && isDict(value) ? value.get(name) : undefined, none)
-  }
-
-  /** `value[key]`: an item, or else a method. */
-  #item(value: Value, key: Value): Value {
-    present(value)
-    if (typeof key === 'string') this.#budget.text(key.length)
-    if (typeof key === 'number' || typeof key === 'boolean') {
-      const index = Number(key)
-      if (typeof value === 'string') return points(value, this.#budget).at(index) ?? missing(value, index)
-      if (isList(value) || value instanceof Tuple) return orElse(itemsOf(value, this.#budget).at(index), () => missing(value, index))
-    }
-    if (value !== null && isDict(value)) {
-      const entry = value.get(keyOf(key, this.#budget))
-      if (entry !== undefined) return entry
-    }
-    return typeof key === 'string' ? this.#member(value, key) : missing(value, print(key, this.#budget))
-  }
-
-  /** What filters take for an attribute: an index, or names with points between them. */
-  #path(value: Value, path: Value, otherwise: Value | undefined): Value {
-    if (typeof path === 'string') this.#budget.text(path.length)
-    const names = typeof path === 'string' ? path.split('.').map((name) => (/^\d+$/.test(name) ? Number(name) : name)) : [path]
-    return names.reduce<Value>((of, name) => {
-      this.#budget.spend(1)
-      const found = this.#item(of, name)
-      return found instanceof Undefined && otherwise !== undefined ? otherwise : found
-    }, value)
-  }
-}
-
-/** What is there may be null, Python's None. */
-const orElse = <T>(value: Value | undefined, otherwise: () => T): Value | T => (value === undefined ? otherwise() : value)
-
-const missing = (value: Value, name: string | number) => new Undefined(`uses '${name}' of a value of the type ${typeOf(value)}, which does not have it`)
-
-function keyOf(value: Value, budget: Budget): Key {
-  if (typeof value === 'string') budget.text(value.length)
-  if (value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value
-  if (value instanceof Float) return value.value
-  throw failed(`takes a value of the type ${typeOf(present(value))} for the key of an entry`)
-}
-
-/** The entries of a dict, or of pairs. */
-function entriesOf(value: Value | undefined, budget: Budget): [Key, Value][] {
-  if (value === undefined) return []
-  if (value !== null && isDict(value)) {
-    budget.spend(value.size)
-    return [...value]
-  }
-  return itemsOf(present(value), budget).map((pair) => {
-    const [key, item, ...rest] = itemsOf(pair, budget)
-    if (key === undefined || item === undefined || rest.length > 0) throw failed('takes something other than pairs for entries')
-    return [keyOf(key, budget), item]
-  })
 }

@@ -35,6 +35,9 @@ export class Callable {
   ) {}
 }
 
+/** What is there may be null, Python's None. */
+export const orElse = <T>(value: Value | undefined, otherwise: () => T): Value | T => (value === undefined ? otherwise() : value)
+
 export const isList = (value: Value): value is readonly Value[] => Array.isArray(value)
 export const isDict = (value: Value): value is ReadonlyMap<Key, Value> => value instanceof Map
 export const isNumber = (value: Value): value is boolean | number | Float => typeof value === 'number' || typeof value === 'boolean' || value instanceof Float

@@ -1,4 +1,4 @@
-import type { CodeLanguage } from './language.js'
+import type { CodeLanguage } from '../language.js'
 
 /** How a language's text falls into words, strings and comments: what brackets cannot be counted without. */
 export interface Lexis {

@@ -1,0 +1,87 @@
+import { closeBracket, openBracket } from './brackets.js'
+import { openComment, openDirective } from './comments.js'
+import { openTag } from './jsx.js'
+import type { Reading } from './reading.js'
+import { openPrefixed, openQuoted, openString, readRegularExpression } from './strings.js'
+import type { Token } from './token.js'
+
+const operatorRun = /[=+\-*%&|^!~?:>.@]+/y
+const wordRun = /[\p{L}\p{N}\p{M}_$\u200c\u200d]+/uy
+const numberRun = /(?:[\p{L}\p{N}_]|\.(?=\p{N}))+/uy
+const cppNumberRun = /(?:[\w]|\.(?=\d)|'(?=\w))+/y
+
+/** The length of what a pattern matches at an index; 0 for nothing. */
+function runLength(pattern: RegExp, text: string, at: number): number {
+  pattern.lastIndex = at
+  return pattern.exec(text)?.[0].length ?? 0
+}
+
+/** Reads a token of code, where no string, comment or element is open. */
+export function readCode(reading: Reading): Token | undefined {
+  const { text, at } = reading
+  const character = text[at]!
+  switch (character) {
+    case '\n':
+      return reading.token('newline', at, at + 1)
+    case '\r':
+      if (reading.lacks(at + 1)) return reading.wait()
+      return reading.token('newline', at, at + (text[at + 1] === '\n' ? 2 : 1))
+    case '(':
+    case '[':
+    case '{':
+      return openBracket(reading, at, true)
+    case ')':
+    case ']':
+    case '}':
+      return closeBracket(reading, at)
+    case ';':
+    case ',':
+      return reading.token('punctuation', at, at + 1)
+    case '\\':
+      if (reading.lacks(at + 1)) return reading.wait()
+      if (/[\r\n]/.test(text[at + 1] ?? '')) return reading.skipTo(at + (text.startsWith('\r\n', at + 1) ? 3 : 2))
+      break
+  }
+  if (/\s/.test(character)) return reading.skipTo(at + 1)
+  const { lexis, language } = reading
+  if (lexis.directives === true && character === '#' && reading.lineFirst === undefined) return openDirective(reading)
+  const comment = lexis.lineComments.find((opening) => text.startsWith(opening, at))
+  if (comment !== undefined && !(lexis.syntax === 'unknown' && at > 0 && /[\w:&$'"]/.test(text[at - 1]!))) return openComment(reading, at, at + comment.length, { kind: 'line', closer: '\n' })
+  if (character === '/') return readSlash(reading)
+  if (lexis.quotes.includes(character) || (character === "'" && language === 'rust')) return openQuoted(reading, at, at)
+  if (character === '`' && lexis.backtick !== undefined) {
+    const template = lexis.backtick === 'template'
+    return openString(reading, at, at + 1, { closer: '`', multiline: true, escapes: template, interpolates: template })
+  }
+  if (character === '<') {
+    const tag = lexis.jsx === true && reading.expectsValue ? openTag(reading, at) : 'none'
+    return tag === 'none' ? reading.token('punctuation', at, at + 1) : tag
+  }
+  return readRun(reading)
+}
+
+/** A comment, a regular expression or a division. */
+function readSlash(reading: Reading): Token | undefined {
+  const { text, at, lexis } = reading
+  if (reading.lacks(at + 1)) return reading.wait()
+  if (text[at + 1] === '*' && lexis.blockComments !== undefined) return openComment(reading, at, at + 2, { kind: 'comment', closer: '*/' })
+  if (lexis.regularExpressions === true && reading.expectsValue) return readRegularExpression(reading)
+  return reading.token('punctuation', at, at + 1)
+}
+
+/** A number, a word, the string that a word begins, or an operator. */
+function readRun(reading: Reading): Token | undefined {
+  const { text, at, lexis, language } = reading
+  const isNumber = /\p{N}/u.test(text[at]!)
+  const end = at + runLength(isNumber ? (language === 'cpp' ? cppNumberRun : numberRun) : wordRun, text, at)
+  if (end > at) {
+    if (reading.lacks(end) || (isNumber && reading.lacks(end + 1) && /[.']/.test(text[end]!))) return reading.wait()
+    const next = text[end]
+    const quoted = next !== undefined && (lexis.quotes.includes(next) || (language === 'rust' && (next === '#' || next === "'")))
+    const string = !isNumber && quoted && lexis.stringPrefix?.test(text.slice(at, end)) === true ? openPrefixed(reading, at, end) : 'none'
+    return string === 'none' ? reading.token(isNumber ? 'number' : 'word', at, end) : string
+  }
+  const operatorEnd = at + runLength(operatorRun, text, at)
+  if (operatorEnd === at) return reading.token('punctuation', at, at + (text.codePointAt(at)! > 0xffff ? 2 : 1))
+  return reading.lacks(operatorEnd) ? reading.wait() : reading.token('punctuation', at, operatorEnd)
+}
