@@ -8,7 +8,7 @@ export { allocate, byteLength, bytesOf, elementCount, viewAs } from './data-type
 export type { ArrayOf, DataType, NumericType, TypedArray } from './data-type.js'
 export type { Emit, MemoryEvent, NoticeEvent, ProgressEvent, TenonEvent, TimingEvent } from './events.js'
 export type { Attribute, Dimension, Graph, Node, OpAttributes, Operator, ValueInfo } from './graph.js'
-export { kindOf } from './kind-of.js'
+export { kindOf, spelled } from './kind-of.js'
 export type { BuildOptions, Graphs, Model } from './model.js'
 export { nearest } from './nearest.js'
 export { orAborted } from './or-aborted.js'

@@ -126,11 +126,11 @@ describe('200 characters typed, most requests given up', () => {
     const cacheBytes = 640 * 256 // room for one text: 2 layers of a key and a value of 16 numbers for each of 640 tokens
     const { accepted, aborted, left, late, others, memory } = await type({ model, infill: 'middle', cacheBytes, patience: 8, processors: [names] })
     expect([others, unhandled, late]).toEqual([[], [], 0])
-    expect(aborted).toBeGreaterThan(60)
-    expect(left).toBeGreaterThan(40)
-    expect(accepted.length).toBeGreaterThan(40)
+    expect(aborted).toBeGreaterThan(20)
+    expect(left).toBeGreaterThan(20)
+    expect(accepted.length).toBeGreaterThan(20)
     expect(Math.max(...memory)).toBeLessThanOrEqual(cacheBytes)
-    expect(mean(readOf(accepted))).toBeLessThan(4)
+    expect(mean(readOf(accepted))).toBeLessThan(12)
     expect(accepted.at(-1)!.result.stats.cachedTokens).toBeGreaterThan(accepted[0]!.result.stats.promptTokens * 0.9)
     for (const { tokens, promptLength } of some(accepted, 12)) {
       await using runtime = runtimeOf()
@@ -146,11 +146,11 @@ describe('200 characters typed, most requests given up', () => {
     const cacheBytes = 320 * 46_080 // room for one text: 30 layers of a key and a value of 3 times 64 numbers for each of 320 tokens
     const { accepted, aborted, left, late, others, memory } = await type({ model: real!, infill: 'prefix-only', cacheBytes, patience: 100 })
     expect([others, unhandled, late]).toEqual([[], [], 0])
-    expect(aborted).toBeGreaterThan(60)
-    expect(left).toBeGreaterThan(40)
-    expect(accepted.length).toBeGreaterThan(40)
+    expect(aborted).toBeGreaterThan(20)
+    expect(left).toBeGreaterThan(20)
+    expect(accepted.length).toBeGreaterThan(20)
     expect(Math.max(...memory)).toBeLessThanOrEqual(cacheBytes)
-    expect(mean(readOf(accepted))).toBeLessThan(4)
+    expect(mean(readOf(accepted))).toBeLessThan(12)
     for (const { prefix, result } of some(accepted, 6)) {
       await using runtime = runtimeOf()
       const complete = await runtime.task('code-generation', { model: real! })

@@ -1,5 +1,5 @@
-import { checkOptions, InvalidInputError, InvalidOptionError, kindOf } from '@tenon/core'
-import { checkCandidates, samplingOptions, type SamplingOptions, type Speculation } from '@tenon/generation'
+import { checkOptions, InvalidInputError, InvalidOptionError, kindOf, spelled } from '@tenon/core'
+import { checkCandidates, checkSamplingOptions, samplingOptions, type SamplingOptions, type Speculation } from '@tenon/generation'
 import type { ContextFile } from './prompt/layout.js'
 import { completionScopes, type CompletionScope } from './structure/scopes.js'
 
@@ -59,20 +59,21 @@ export function checkInput(input: CompletionInput): void {
 
 const isFile = (file: unknown): boolean => typeof file === 'object' && file !== null && typeof (file as ContextFile).path === 'string' && typeof (file as ContextFile).text === 'string'
 
-/** @throws InvalidOptionError, InvalidInputError; those of sampling and speculation are checked where they are used. */
+/** @throws InvalidOptionError, InvalidInputError; speculation is checked where it is used. */
 export function checkCompletionOptions(options: CompletionOptions): void {
   checkOptions(WHERE, options, ['maxNewTokens', 'scope', 'candidates', 'speculation', 'stop', 'contextTokens', 'infill', 'truncate', 'healing', 'signal', ...sampling])
   const wrong = (option: string, problem: string, remedy: string) => new InvalidOptionError({ where: WHERE, option, problem, remedy })
   for (const option of ['maxNewTokens', 'contextTokens'] as const) {
     const value: unknown = options[option]
-    if (value !== undefined && !(Number.isInteger(value) && (value as number) > 0)) throw wrong(option, `is ${String(value)}`, 'Give a whole number from 1 on')
+    if (value !== undefined && !(Number.isInteger(value) && (value as number) > 0)) throw wrong(option, `is ${spelled(value)}`, 'Give a whole number from 1 on')
   }
   for (const option of ['truncate', 'healing'] as const) {
     if (options[option] !== undefined && typeof options[option] !== 'boolean') throw wrong(option, `is ${kindOf(options[option])}`, 'Give true or false')
   }
   checkCandidates(WHERE, options.candidates)
+  checkSamplingOptions(WHERE, Object.fromEntries(sampling.map((option) => [option, options[option]])))
   const { scope = 'auto', infill = 'middle', stop = [] } = options
-  if (!completionScopes.includes(scope)) throw wrong('scope', `is ${JSON.stringify(scope)}`, `Choose one of: ${completionScopes.join(', ')}`)
-  if (infill !== 'middle' && infill !== 'prefix-only') throw wrong('infill', `is ${JSON.stringify(infill)}`, "Choose 'middle' or 'prefix-only'")
+  if (!completionScopes.includes(scope)) throw wrong('scope', `is ${spelled(scope)}`, `Choose one of: ${completionScopes.join(', ')}`)
+  if (infill !== 'middle' && infill !== 'prefix-only') throw wrong('infill', `is ${spelled(infill)}`, "Choose 'middle' or 'prefix-only'")
   if (!Array.isArray(stop) || !stop.every((text) => typeof text === 'string' && text !== '')) throw wrong('stop', 'is no list of texts', "Give texts that are not empty: stop: ['\\n\\n']")
 }

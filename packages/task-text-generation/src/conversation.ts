@@ -1,5 +1,5 @@
 import { streamed } from '@tenon/generation'
-import { checkOptions, InvalidInputError, InvalidOptionError, kindOf, type Emit } from '@tenon/core'
+import { checkOptions, InvalidInputError, InvalidOptionError, kindOf, spelled, type Emit } from '@tenon/core'
 import type { Answer, AnswerResult } from './answer.js'
 import type { ChatPrompt, TemplateOptions } from './chat-prompt.js'
 import { ContextFullError } from './errors/context-full-error.js'
@@ -68,7 +68,8 @@ export class LiveConversation implements Conversation {
     const { system, messages = [], overflow = 'error', ...rest } = options
     checkGenerateOptions(WHERE, rest)
     if (system !== undefined && typeof system !== 'string') throw new InvalidOptionError({ where: WHERE, option: 'system', problem: `is ${kindOf(system)}`, remedy: 'Give a text' })
-    if (overflow !== 'error' && overflow !== 'drop-oldest') throw new InvalidOptionError({ where: WHERE, option: 'overflow', problem: `is ${JSON.stringify(overflow)}`, remedy: "Choose 'error' or 'drop-oldest'" })
+    if (overflow !== 'error' && overflow !== 'drop-oldest') throw new InvalidOptionError({ where: WHERE, option: 'overflow', problem: `is ${spelled(overflow)}`, remedy: "Choose 'error' or 'drop-oldest'" })
+    if (!Array.isArray(messages)) checkMessages(messages)
     const all = [...(system === undefined ? [] : [{ role: 'system', content: system }]), ...messages]
     if (all.length > 0) checkMessages(all)
     this.#model = model

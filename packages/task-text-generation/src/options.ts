@@ -1,4 +1,4 @@
-import { checkOptions, InvalidOptionError, kindOf, type Checkpoint } from '@tenon/core'
+import { checkOptions, InvalidOptionError, kindOf, spelled, type Checkpoint } from '@tenon/core'
 import { checkCandidates, samplingOptions, type BeamOptions, type Constraint, type ConstraintFactory, type SamplingOptions, type Speculation } from '@tenon/generation'
 import type { TemplateOptions } from './chat-prompt.js'
 
@@ -32,11 +32,12 @@ export const generateOptions = [...samplingOptions, ...TEMPLATE, 'maxNewTokens',
  */
 export function checkGenerateOptions(where: string, options: GenerateOptions): void {
   checkOptions(where, options, generateOptions)
-  const { template, tools, documents, variables, candidates, schema, grammar, constraint, beams } = options
+  const { template, tools, documents, variables, candidates, maxNewTokens, schema, grammar, constraint, beams } = options
   const fail = (option: string, problem: string, remedy: string) => {
     throw new InvalidOptionError({ where, option, problem, remedy })
   }
   const isRecord = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value)
+  if (maxNewTokens !== undefined && !(Number.isInteger(maxNewTokens) && maxNewTokens >= 0)) fail('maxNewTokens', `is ${spelled(maxNewTokens)}`, 'Give a whole number from 0 up')
   if (template !== undefined && typeof template !== 'string') fail('template', `is ${kindOf(template)}`, 'Give the name or the text of a template')
   for (const [option, list, what] of [['tools', tools, "JSON schemas of functions: { type: 'function', function: { name, description, parameters } }"], ['documents', documents, "objects: { title: '…', text: '…' }"]] as const) {
     if (list !== undefined && !(Array.isArray(list) && Array.from(list as readonly unknown[]).every(isRecord))) fail(option, 'is no list of objects', `Give a list of ${what}`)

@@ -345,6 +345,15 @@ describe('the options', () => {
     expect(error).toMatchObject({ option })
   })
 
+  it.each([true, Infinity, 1.5, '5', 5n, Symbol('5')])('of a call are refused: %s as maxNewTokens', async (maxNewTokens) => {
+    expect(await failure(shared(question, { maxNewTokens: maxNewTokens as number }))).toMatchObject({ code: 'TENON_INVALID_OPTION', option: 'maxNewTokens' })
+  })
+
+  it('of a conversation are refused: a bigint as overflow, and messages that are no list', () => {
+    expect(() => shared.conversation({ overflow: 1n as never })).toThrow(expect.objectContaining({ option: 'overflow' }) as Error)
+    for (const messages of [5, {}, true]) expect(() => shared.conversation({ messages: messages as never })).toThrow(InvalidInputError)
+  })
+
   it.each<[object, string]>([
     [{ system: 5 }, 'system'],
     [{ overflow: 'cut' }, 'overflow'],

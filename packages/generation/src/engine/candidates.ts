@@ -1,4 +1,4 @@
-import { InvalidOptionError } from '@tenon/core'
+import { InvalidOptionError, spelled } from '@tenon/core'
 
 /** Slots of a decoder that is not told otherwise. */
 export const SLOTS = 8
@@ -9,5 +9,5 @@ export const SLOTS = 8
  */
 export function checkCandidates(where: string, candidates: number | undefined): void {
   if (candidates === undefined || (Number.isInteger(candidates) && candidates >= 1 && candidates <= SLOTS)) return
-  throw new InvalidOptionError({ where, option: 'candidates', problem: `is ${String(candidates)}`, remedy: `Give a whole number from 1 to ${SLOTS}` })
+  throw new InvalidOptionError({ where, option: 'candidates', problem: `is ${spelled(candidates)}`, remedy: `Give a whole number from 1 to ${SLOTS}` })
 }

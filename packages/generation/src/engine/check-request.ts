@@ -1,4 +1,4 @@
-import { checkOptions, InvalidInputError, InvalidOptionError, kindOf } from '@tenon/core'
+import { checkOptions, InvalidInputError, InvalidOptionError, kindOf, spelled } from '@tenon/core'
 import type { Constraint } from '../constraint/index.js'
 import { samplingOptions } from '../sampling/index.js'
 import { checkStopStrings } from '../text/index.js'
@@ -22,7 +22,7 @@ export function checkRequest(request: GenerationRequest, limits: RequestLimits):
   checkOptions(where, request, [...own, ...samplingOptions])
   const { prompt, maxNewTokens, stop, stopTokens, endTokens, until, constraint, beams, exact, reuse } = request
   checkIds('the prompt', prompt, limits)
-  if (maxNewTokens !== undefined && !(Number.isInteger(maxNewTokens) && maxNewTokens >= 0)) fail('maxNewTokens', `is ${String(maxNewTokens)}`, 'Give a whole number from 0 up')
+  if (maxNewTokens !== undefined && !(Number.isInteger(maxNewTokens) && maxNewTokens >= 0)) fail('maxNewTokens', `is ${spelled(maxNewTokens)}`, 'Give a whole number from 0 up')
   if (stop !== undefined) checkStopStrings(where, stop)
   for (const [option, ids] of [['stopTokens', stopTokens], ['endTokens', endTokens]] as const) {
     if (ids !== undefined && !(Array.isArray(ids) && ids.every(Number.isInteger))) fail(option, 'is no list of token ids', 'Give ids, such as [tokenizer.idOf(…)]')
@@ -30,7 +30,7 @@ export function checkRequest(request: GenerationRequest, limits: RequestLimits):
   if (until !== undefined && typeof until !== 'function') fail('until', `is ${kindOf(until)}`, 'Give (text) => where it is to be cut, or undefined')
   if (constraint !== undefined && typeof constraint !== 'function' && typeof (constraint as Constraint | null)?.mask !== 'function') fail('constraint', `is ${kindOf(constraint)}`, 'Give jsonSchema(…), grammar(…), or a Constraint')
   if (exact !== undefined && typeof exact !== 'boolean') fail('exact', `is ${kindOf(exact)}`, 'Give true or false')
-  if (reuse !== undefined && reuse !== 'all' && reuse !== 'read') fail('reuse', `is ${typeof reuse === 'string' ? `'${reuse}'` : kindOf(reuse)}`, "Choose 'all' or 'read'")
+  if (reuse !== undefined && reuse !== 'all' && reuse !== 'read') fail('reuse', `is ${spelled(reuse)}`, "Choose 'all' or 'read'")
   if (beams === undefined) return
   if (typeof beams !== 'number') checkOptions('beams', beams, ['count', 'lengthPenalty', 'earlyStopping', 'best'])
   checkBeams(beamOptions(beams), request, limits)
