@@ -119,6 +119,13 @@ describe('rewrite', () => {
     expect(types.get('Add_0')!.shape).toEqual(['batch', 4])
   })
 
+  it('remembers the types of what was built, and verifies without believing them', () => {
+    const graph = example()
+    ;(graph.constants as Map<string, unknown>).set('weight', inlineConstant('float32', [5], new Float32Array(5)))
+    expect(inferTypes(graph).get('y')!.shape).toEqual(['batch', 4])
+    expect(() => verify(graph)).toThrow('5')
+  })
+
   it('opens a graph for growing', async () => {
     const { builder, values } = extend(example())
     builder.output('negated', Neg(values.get('y')!))

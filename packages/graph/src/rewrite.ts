@@ -25,7 +25,7 @@ export type Rule = (visit: Visit) => Value | readonly Value[] | undefined
  * @throws InvalidGraphError where the graph names an unknown op or value.
  */
 export function rewrite(graph: Graph, rule: Rule): Graph {
-  const { builder, values, changed } = replay(graph, rule)
+  const { builder, values, changed } = replay(graph, rule, knownTypes(graph))
   if (changed) return builder.build()
   if (Object.isFrozen(graph)) rememberTypes(graph, new Map(Array.from(values, ([name, { type }]) => [name, type])))
   return graph
@@ -50,10 +50,11 @@ export function inferAnew(graph: Graph): ReadonlyMap<string, TypedName> {
 
 /** Opens a graph for growing: its values, and the builder that holds a copy of it, outputs not yet declared. */
 export function extend(graph: Graph): { readonly builder: GraphBuilder; readonly values: ReadonlyMap<string, Value> } {
-  return replay({ ...graph, outputs: [], updates: new Map() }, () => undefined)
+  return replay({ ...graph, outputs: [], updates: new Map() }, () => undefined, undefined)
 }
 
-function replay(graph: Graph, rule: Rule, known = knownTypes(graph)) {
+/** @param known The graph's types, as far as they are believed. */
+function replay(graph: Graph, rule: Rule, known: ReadonlyMap<string, ValueType> | undefined) {
   const ops = opsOf(graph)
   const builder = new GraphBuilder(graph.name, [...graph.constants.keys(), ...graph.nodes.flatMap((node) => node.outputs), ...graph.outputs.map((output) => output.name)])
   const values = new Map<string, Value>()

@@ -117,6 +117,16 @@ const readOf = (accepted: readonly Accepted[]) => accepted.slice(1).map(({ resul
 
 const mean = (values: readonly number[]) => values.reduce((sum, each) => sum + each, 0) / values.length
 
+/** Most requests were given up, none of them late; the rest read little more than what was typed, in the memory that there was. */
+function expectOrder({ accepted, aborted, left, late, others, memory }: Awaited<ReturnType<typeof type>>, cacheBytes: number): void {
+  expect([others, unhandled, late]).toEqual([[], [], 0])
+  expect(aborted).toBeGreaterThan(20)
+  expect(left).toBeGreaterThan(20)
+  expect(accepted.length).toBeGreaterThan(20)
+  expect(Math.max(...memory)).toBeLessThanOrEqual(cacheBytes)
+  expect(mean(readOf(accepted))).toBeLessThan(12)
+}
+
 describe('200 characters typed, most requests given up', () => {
   it('between code and code: what is accepted is what a decoder that never saw anything else writes', { timeout: 60_000 }, async () => {
     const model = await tinyQwen(qwenTokens, { max_position_embeddings: 1024 })
@@ -124,13 +134,9 @@ describe('200 characters typed, most requests given up', () => {
     const letters = new Set([...'abcdefghijklmnopqrstuvwxyz'].map((letter) => tokenizer.idOf(letter)!))
     const names: LogitsProcessor = (logits) => void logits.forEach((_, id) => letters.has(id) || (logits[id] = -Infinity))
     const cacheBytes = 640 * 256 // room for one text: 2 layers of a key and a value of 16 numbers for each of 640 tokens
-    const { accepted, aborted, left, late, others, memory } = await type({ model, infill: 'middle', cacheBytes, patience: 8, processors: [names] })
-    expect([others, unhandled, late]).toEqual([[], [], 0])
-    expect(aborted).toBeGreaterThan(20)
-    expect(left).toBeGreaterThan(20)
-    expect(accepted.length).toBeGreaterThan(20)
-    expect(Math.max(...memory)).toBeLessThanOrEqual(cacheBytes)
-    expect(mean(readOf(accepted))).toBeLessThan(12)
+    const told = await type({ model, infill: 'middle', cacheBytes, patience: 8, processors: [names] })
+    expectOrder(told, cacheBytes)
+    const { accepted } = told
     expect(accepted.at(-1)!.result.stats.cachedTokens).toBeGreaterThan(accepted[0]!.result.stats.promptTokens * 0.9)
     for (const { tokens, promptLength } of some(accepted, 12)) {
       await using runtime = runtimeOf()
@@ -144,13 +150,9 @@ describe('200 characters typed, most requests given up', () => {
 
   it.skipIf(real === undefined)('with real weights: what is accepted is what is written where nothing was typed', { timeout: 400_000 }, async () => {
     const cacheBytes = 320 * 46_080 // room for one text: 30 layers of a key and a value of 3 times 64 numbers for each of 320 tokens
-    const { accepted, aborted, left, late, others, memory } = await type({ model: real!, infill: 'prefix-only', cacheBytes, patience: 100 })
-    expect([others, unhandled, late]).toEqual([[], [], 0])
-    expect(aborted).toBeGreaterThan(20)
-    expect(left).toBeGreaterThan(20)
-    expect(accepted.length).toBeGreaterThan(20)
-    expect(Math.max(...memory)).toBeLessThanOrEqual(cacheBytes)
-    expect(mean(readOf(accepted))).toBeLessThan(12)
+    const told = await type({ model: real!, infill: 'prefix-only', cacheBytes, patience: 100 })
+    expectOrder(told, cacheBytes)
+    const { accepted } = told
     for (const { prefix, result } of some(accepted, 6)) {
       await using runtime = runtimeOf()
       const complete = await runtime.task('code-generation', { model: real! })
