@@ -6,7 +6,7 @@ import { tokenizers } from './test-tokenizers.js'
 const vocab = { a: 0, b: 1, ab: 2, '[UNK]': 3 }
 const bpe = (merges: readonly unknown[], more: object = {}) => ({ model: { type: 'BPE', vocab, merges, ...more } })
 const normalizers = (...list: object[]) => ({ ...bpe([]), normalizer: { type: 'Sequence', normalizers: list } })
-const check = (json: object) => checkTokenizerFile('tokenizer.json', json)
+const check = (json: object) => checkTokenizerFile('tokenizer.json', { json })
 
 // Each of these ended the process with tokenizers 0.23.2, at loading or at the first text.
 describe('a tokenizer.json that native code would crash on', () => {

@@ -1,6 +1,7 @@
 import { InvalidFileError } from '@tenon/core'
 import { characterMapFault } from './check-character-map.js'
 import { isRecord } from './json.js'
+import type { SkimmedTokenizer } from './skim-tokenizer.js'
 
 /** What the file can do that a caller must know. */
 export interface TokenizerAbilities {
@@ -20,7 +21,7 @@ export interface TokenizerAbilities {
  * is left for native code to refuse. Regular expressions cannot be judged from outside; see the README's limits.
  * @throws InvalidFileError
  */
-export function checkTokenizerFile(path: string, json: unknown): TokenizerAbilities {
+export function checkTokenizerFile(path: string, { json, unmerged }: SkimmedTokenizer): TokenizerAbilities {
   const fail = (problem: string) =>
     new InvalidFileError({
       path,
@@ -28,6 +29,7 @@ export function checkTokenizerFile(path: string, json: unknown): TokenizerAbilit
       remedy: 'Save the tokenizer again with tokenizers 0.23 or newer, or choose another revision of the model',
     })
   if (!isRecord(json) || !isRecord(json.model)) throw fail("is no tokenizer: it has no 'model'")
+  if (unmerged !== undefined) throw fail(noToken(...unmerged))
   checkModel(json.model, fail)
   const normalizers = parts(json.normalizer, 'normalizers')
   for (const normalizer of normalizers) {
@@ -147,9 +149,11 @@ function checkMerges(merges: readonly unknown[], vocab: unknown, prefix: string,
     if (typeof left !== 'string' || typeof right !== 'string') continue
     if (!right.startsWith(prefix)) throw fail(`has a merge '${left} ${right}' whose second part does not begin with '${prefix}'`)
     const mayBeLonger = 3 * (left.length + right.length) > longest // a unit of UTF-16 takes up to three bytes
-    if (mayBeLonger && isRecord(vocab) && !Object.hasOwn(vocab, left + right.slice(prefix.length))) throw fail(`has a merge '${left} ${right}' into what is no token`)
+    if (mayBeLonger && isRecord(vocab) && !Object.hasOwn(vocab, left + right.slice(prefix.length))) throw fail(noToken(left, right))
   }
 }
+
+const noToken = (left: string, right: string) => `has a merge '${left} ${right}' into what is no token`
 
 /** The texts that a template holds, in its order. */
 function texts(template: unknown): unknown[] {

@@ -1,15 +1,6 @@
-const quote = 0x22
-const backslash = 0x5c
+import { endOfString } from './json-text.js'
 
-/** Index after the closing quote of the string literal that starts at `start`. */
-function endOfString(json: string, start: number): number {
-  for (let end = json.indexOf('"', start + 1); end !== -1; end = json.indexOf('"', end + 1)) {
-    let escapes = 0
-    while (json.charCodeAt(end - 1 - escapes) === backslash) escapes++
-    if (escapes % 2 === 0) return end + 1
-  }
-  return json.length
-}
+const quote = 0x22
 
 /**
  * The first key that an object of this JSON text holds twice. `JSON.parse` keeps the last and says nothing, so two

@@ -9,6 +9,7 @@ import { encodingOf } from './encoding.js'
 import { isRecord, parseJson } from './json.js'
 import { importTokenizers, type NativeEncoding, type NativeTokenizer, type NativeTokenizers } from './native-tokenizers.js'
 import { newerFormat } from './newer-format.js'
+import { skimTokenizer } from './skim-tokenizer.js'
 import { specialTokens } from './special-tokens.js'
 import { tokenizerFromVocabulary } from './vocabulary-file.js'
 import { checkEncodeOptions } from './windows.js'
@@ -59,8 +60,9 @@ export async function loadTokenizer(
     optional('special_tokens_map.json'),
   ])
   const { path, text } = await definition(files, config, specialTokensMap)
-  const json = parseJson(path, text)
-  const { pairs, subwordPrefix, paddingSide, bytePairs } = checkTokenizerFile(path, json)
+  const skimmed = skimTokenizer(path, text)
+  const { pairs, subwordPrefix, paddingSide, bytePairs } = checkTokenizerFile(path, skimmed)
+  const { json } = skimmed
   const controls = controlTokens(json)
 
   const library = tokenizers ?? (await importTokenizers())

@@ -5,7 +5,14 @@ import type { AttributeSpec, AttributeTable, FilledAttributes, InferContext, OpD
 
 /** What the rules of a definition are told of the node they are asked about. */
 export function contextOf({ op }: OpDefinition, inputs: readonly ({ readonly name: string } | undefined)[], outputs: number): InferContext {
-  return { op, outputs, call: abridged(`${op.split('::').at(-1)!.toLowerCase()}(${inputs.map((input) => input?.name ?? '').join(',')})`) }
+  return {
+    op,
+    outputs,
+    // Few rules ask for it.
+    get call() {
+      return abridged(`${op.split('::').at(-1)!.toLowerCase()}(${inputs.map((input) => input?.name ?? '').join(',')})`)
+    },
+  }
 }
 
 /** Dimensions a value may have, and elements that are followed: graphs of strangers must not make either grow without end. */
@@ -27,10 +34,19 @@ export function inferCall(definition: OpDefinition, inputs: readonly ((ValueType
   })
 }
 
+const defaults = new WeakMap<OpDefinition, Readonly<Record<string, Attribute>>>()
+
+function defaultsOf(definition: OpDefinition): Readonly<Record<string, Attribute>> {
+  const known = defaults.get(definition)
+  if (known !== undefined) return known
+  const made = Object.fromEntries(Object.entries(definition.attributes).flatMap(([name, spec]) => ('default' in spec && spec.default !== undefined ? [[name, spec.default] as const] : [])))
+  defaults.set(definition, made)
+  return made
+}
+
 /** The attributes with the definition's defaults filled in. That they are of its types, `checkCall` has seen to. */
 export function filled(definition: OpDefinition, attributes: Readonly<Record<string, Attribute>>): FilledAttributes<AttributeTable> {
-  const defaults = Object.entries(definition.attributes).flatMap(([name, spec]) => ('default' in spec && spec.default !== undefined ? [[name, spec.default] as const] : []))
-  return { ...Object.fromEntries(defaults), ...attributes } as FilledAttributes<AttributeTable>
+  return { ...defaultsOf(definition), ...attributes } as FilledAttributes<AttributeTable>
 }
 
 const isType: Record<AttributeSpec['type'], (value: Attribute) => boolean> = {

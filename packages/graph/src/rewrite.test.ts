@@ -2,6 +2,7 @@ import { inlineConstant, InvalidGraphError, TypeMismatchError, UnsupportedOpErro
 import { describe, expect, it } from 'vitest'
 import { GraphBuilder } from './builder.js'
 import { integers } from './literals.js'
+import { defineOp } from './op.js'
 import { Add, Cast, Concat, Gelu, Neg, Relu, Reshape, Shape, Softmax, standardOps } from './ops/index.js'
 import { foldConstants, lower } from './passes/index.js'
 import { extend, inferTypes, rewrite } from './rewrite.js'
@@ -124,6 +125,21 @@ describe('rewrite', () => {
     ;(graph.constants as Map<string, unknown>).set('weight', inlineConstant('float32', [5], new Float32Array(5)))
     expect(inferTypes(graph).get('y')!.shape).toEqual(['batch', 4])
     expect(() => verify(graph)).toThrow('5')
+  })
+
+  it('infers anew only what reads a value of another type', () => {
+    let inferred = 0
+    const Counted = defineOp('org.example::Counted', { since: 1, inputs: ['X'], infer: ([x]) => (inferred++, x) })
+    const builder = new GraphBuilder('test')
+    const x = builder.input('x', 'float32', ['batch', 4])
+    builder.output('y', Counted(Relu(x)))
+    const graph = builder.build()
+    expect(inferred).toBe(1)
+    rewrite(graph, ({ node: { op }, inputs }) => (op === 'Relu' ? Neg(inputs[0]!) : undefined))
+    expect(inferred).toBe(1)
+    const wider = rewrite(graph, ({ node: { op }, inputs }) => (op === 'Relu' ? Concat([inputs[0]!, inputs[0]!], { axis: 1 }) : undefined))
+    expect(inferred).toBe(2)
+    expect(wider.outputs[0]!.shape).toEqual(['batch', 8])
   })
 
   it('opens a graph for growing', async () => {

@@ -1,4 +1,4 @@
-import { InvalidGraphError, type Graph, type Node } from '@tenon/core'
+import { InvalidGraphError, type Dimension, type Graph, type Node } from '@tenon/core'
 import { GraphBuilder } from './builder.js'
 import { knownTypes, rememberTypes } from './known-types.js'
 import { checkCall } from './call.js'
@@ -21,7 +21,7 @@ export type Rule = (visit: Visit) => Value | readonly Value[] | undefined
 
 /**
  * Replays a graph through a builder, node by node, asking the rule for each what to put in its place. Types and
- * shapes are inferred anew behind what changed. Returns the same object where the rule changed nothing.
+ * shapes are inferred anew of what reads other types than before. Returns the same object where the rule changed nothing.
  * @throws InvalidGraphError where the graph names an unknown op or value.
  */
 export function rewrite(graph: Graph, rule: Rule): Graph {
@@ -37,7 +37,9 @@ export type TypedName = ValueType & { readonly name: string }
 /** The types of all values of a graph, by name. */
 export function inferTypes(graph: Graph): ReadonlyMap<string, TypedName> {
   const known = knownTypes(graph)
-  return known === undefined ? inferAnew(graph) : new Map(Array.from(known, ([name, type]) => [name, { name, ...type }]))
+  const names = [...graph.inputs.map(({ name }) => name), ...graph.constants.keys(), ...graph.nodes.flatMap(({ outputs }) => outputs.filter((name) => name !== ''))]
+  if (known === undefined || !names.every((name) => known.has(name))) return replay(graph, () => undefined, known).values
+  return new Map(names.map((name) => [name, { name, ...known.get(name)! }]))
 }
 
 /**
@@ -52,6 +54,14 @@ export function inferAnew(graph: Graph): ReadonlyMap<string, TypedName> {
 export function extend(graph: Graph): { readonly builder: GraphBuilder; readonly values: ReadonlyMap<string, Value> } {
   return replay({ ...graph, outputs: [], updates: new Map() }, () => undefined, undefined)
 }
+
+/** What stands in for a value mostly has its type, and what reads it is as it was then. */
+function isType(type: ValueType, known: ValueType | undefined): boolean {
+  if (type === known) return true
+  return known !== undefined && type.dtype === known.dtype && areSizes(type.shape, known.shape) && (type.elements === known.elements || (type.elements !== undefined && known.elements !== undefined && areSizes(type.elements, known.elements)))
+}
+
+const areSizes = (sizes: readonly Dimension[], others: readonly Dimension[]): boolean => sizes.length === others.length && sizes.every((size, index) => size === others[index])
 
 /** @param known The graph's types, as far as they are believed. */
 function replay(graph: Graph, rule: Rule, known: ReadonlyMap<string, ValueType> | undefined) {
@@ -70,7 +80,7 @@ function replay(graph: Graph, rule: Rule, known: ReadonlyMap<string, ValueType> 
   for (const node of graph.nodes) {
     const definition = definitionOf(ops, node.op, graph.name)
     const inputs = node.inputs.map((name) => (name === '' ? undefined : read(name, node.op)))
-    const same = known !== undefined && inputs.every((input, index) => input === undefined || input.type === known.get(node.inputs[index]!))
+    const same = known !== undefined && inputs.every((input, index) => input === undefined || isType(input.type, known.get(node.inputs[index]!))) && node.outputs.every((name) => name === '' || known.has(name))
     if (!same) checkCall(graph.name, definition, inputs, node.attributes)
     const replacement = rule({ node, definition, inputs, builder })
     changed ||= replacement !== undefined

@@ -27,8 +27,10 @@ export async function openModel(context: TaskContext, { where, contextLength: as
   const compiling = context.compile(graph)
   compiling.catch(() => undefined) // awaited below
   await immediate() // building a tokenizer holds this thread for a fifth of a second: what the backend has to do on it goes first
-  const prefill = apart ? later(compiling.then(() => context.compile(readingUpTo(graphs['prefill']!, most)))) : undefined
-  const [decoder, tokenizer, endTokens] = await Promise.all([compiling, checkpoint.tokenizer(), readEndTokens(checkpoint)])
+  const ready = Promise.all([compiling, checkpoint.tokenizer(), readEndTokens(checkpoint)])
+  // A turn of the event loop later, so that whoever waits for the decoder gets it first.
+  const prefill = apart ? later(ready.then(() => immediate()).then(() => context.compile(readingUpTo(graphs['prefill']!, most)))) : undefined
+  const [decoder, tokenizer, endTokens] = await ready
   const longest = maxLength ?? tokenizer.maxLength ?? LONGEST_WHERE_NOTHING_SAYS
   if (asked !== undefined && asked > longest) throw new InvalidOptionError({ where, option: 'contextLength', problem: `is ${asked}, and the model reads ${longest} tokens`, remedy: 'Leave it out, or give a smaller one' })
   return {

@@ -1,4 +1,5 @@
 import type { Graph, Node, Pass } from '@tenon/core'
+import { keepTypes } from '../known-types.js'
 import { inferTypes } from '../rewrite.js'
 
 type Norm = Node<'SimplifiedLayerNormalization'>
@@ -27,7 +28,7 @@ function fused(graph: Graph): Graph {
     const norm = norms.get(node)
     return norm === undefined ? [node] : [both(node, norm)]
   })
-  return Object.freeze({ ...graph, nodes: Object.freeze(nodes) })
+  return keepTypes(graph, Object.freeze({ ...graph, nodes: Object.freeze(nodes) }))
 }
 
 function isRowNorm(node: Node, shape: (name: string) => readonly unknown[]): node is Norm {

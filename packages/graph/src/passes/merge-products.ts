@@ -1,4 +1,5 @@
 import { inlineConstant, lazyConstant, type Constant, type Graph, type Node, type Origin, type Pass } from '@tenon/core'
+import { keepTypes } from '../known-types.js'
 
 type Product = Node<'com.microsoft::MatMulNBits'>
 
@@ -36,7 +37,7 @@ function merged(graph: Graph): Graph {
   const read = new Set(nodes.flatMap(({ inputs }) => inputs))
   const outputs = new Set(graph.outputs.map(({ name }) => name))
   for (const name of graph.constants.keys()) if (!read.has(name) && !outputs.has(name)) constants.delete(name)
-  return Object.freeze({ ...graph, nodes: Object.freeze(nodes), constants })
+  return keepTypes(graph, Object.freeze({ ...graph, nodes: Object.freeze(nodes), constants }))
 }
 
 /** Of a row. */

@@ -1,4 +1,5 @@
 import type { Pass } from '@tenon/core'
+import { keepTypes } from '../known-types.js'
 
 /** Takes out nodes and constants that no output depends on. Inputs stay: they are what callers feed. */
 export function removeDeadCode(): Pass {
@@ -16,7 +17,7 @@ export function removeDeadCode(): Pass {
         .toReversed()
       const constants = new Map([...graph.constants].filter(([name]) => needed.has(name)))
       if (nodes.length === graph.nodes.length && constants.size === graph.constants.size) return graph
-      return Object.freeze({ ...graph, nodes: Object.freeze(nodes), constants })
+      return keepTypes(graph, Object.freeze({ ...graph, nodes: Object.freeze(nodes), constants }))
     },
   }
 }
