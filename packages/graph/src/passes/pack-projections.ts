@@ -1,7 +1,7 @@
 import type { Pass } from '@tenon/core'
 import type { GraphBuilder } from '../builder.js'
 import type { Value } from '../op.js'
-import { GroupQueryAttention, Split } from '../ops/index.js'
+import { GroupQueryAttention, Reshape, Split } from '../ops/index.js'
 import { rewrite } from '../rewrite.js'
 
 /**
@@ -23,5 +23,8 @@ export function packProjections(): Pass {
 function whole(builder: GraphBuilder, parts: readonly (Value | undefined)[]): Value | undefined {
   const split = parts[0] && builder.producerOf(parts[0])
   if (split?.op !== Split.op || split.attributes['axis'] !== -1 || split.outputs.length !== parts.length) return undefined
-  return split.outputs.every((output, index) => output === parts[index]) ? split.inputs[0] : undefined
+  const [packed] = split.inputs
+  // Of a packed input whose shape is computed, ONNX Runtime 1.30 infers a wrong one for the output, and refuses the model.
+  if (packed === undefined || builder.producerOf(packed)?.op === Reshape.op) return undefined
+  return split.outputs.every((output, index) => output === parts[index]) ? packed : undefined
 }

@@ -3,12 +3,14 @@ import type { GraphBuilder } from '../builder.js'
 import { filled } from '../call.js'
 import { integers } from '../literals.js'
 import type { Value } from '../op.js'
-import { Add, MatMulNBits, Mul, QuickGelu, Reshape, SimplifiedLayerNormalization, SkipSimplifiedLayerNormalization, Split } from '../ops/index.js'
+import { Add, Gelu, LayerNormalization, MatMulNBits, Mul, QuickGelu, Reshape, SimplifiedLayerNormalization, SkipSimplifiedLayerNormalization, Split } from '../ops/index.js'
 import { rewrite, type Visit } from '../rewrite.js'
 
 /** Operators that make of each row what it is by itself, whatever stands in front of it; how many of their first inputs have rows. */
 const byRow: Readonly<Record<string, number>> = {
   [Add.op]: 2,
+  [Gelu.op]: 1,
+  [LayerNormalization.op]: 1,
   [MatMulNBits.op]: 1,
   [Mul.op]: 2,
   [QuickGelu.op]: 1,
