@@ -13,7 +13,7 @@ const outcome = (check: () => unknown): unknown => {
   }
 }
 const skimmed = (text: string) => outcome(() => checkTokenizerFile(path, skimTokenizer(path, text)))
-const parsed = (text: string) => outcome(() => checkTokenizerFile(path, { json: JSON.parse(text) as unknown }))
+const judged = (json: unknown) => outcome(() => checkTokenizerFile(path, { json }))
 
 /** The same numbers each time. */
 function random(seed: number): (below: number) => number {
@@ -24,10 +24,10 @@ function random(seed: number): (below: number) => number {
   }
 }
 
-const letters = ['a', 'b', 'Ġ', 'é', '"', '\\', '{', ']', ',', ':', '\u{1f600}', '\u0001', '中']
+const letters = ['a', 'b', 'Ġ', 'é', '"', '\\', '{', ']', ',', ':', '\u{1f600}', '中']
 
 /** A tokenizer of byte pairs whose merges mostly make tokens, written in one of the ways in which JSON can be. */
-function written(seed: number): string {
+function written(seed: number): { readonly json: unknown; readonly text: string } {
   const below = random(seed)
   const tokens = new Set(letters)
   const merges: [string, string][] = []
@@ -40,22 +40,29 @@ function written(seed: number): string {
   const vocab = Object.fromEntries(Array.from(tokens, (token, id) => [token, id]))
   const mergesKept = below(2) === 0 ? merges : merges.map((merge) => merge.join(' '))
   const model = below(2) === 0 ? { type: 'BPE', vocab, merges: mergesKept } : { merges: mergesKept, dropout: null, vocab }
-  const json = JSON.stringify({ version: '1.0', added_tokens: [{ id: 0, content: '"model":{' }], model, decoder: { type: 'ByteLevel' } }, undefined, below(3))
+  const json = { version: '1.0', added_tokens: [{ id: 0, content: '"model":{' }], model, decoder: { type: 'ByteLevel' } }
+  const text = JSON.stringify(json, undefined, below(3))
   // Any character may be written by its number.
-  return below(2) === 0 ? json : json.replaceAll(/[^\0-~]|a/g, (character) => (below(3) > 0 ? character : Array.from({ length: character.length }, (_, at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`).join('')))
+  return { json, text: below(2) === 0 ? text : text.replaceAll(/[^\0-~]|a/g, (character) => (below(3) > 0 ? character : Array.from({ length: character.length }, (_, at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`).join(''))) }
 }
 
 describe('a tokenizer.json that is looked through', () => {
   it('is judged as one that is parsed', () => {
     const refused = new Set<boolean>()
     for (let seed = 0; seed < 2000; seed++) {
-      const text = written(seed)
-      const judged = skimmed(text)
-      expect(judged).toEqual(parsed(text))
-      refused.add(typeof judged === 'string')
+      const { json, text } = written(seed)
+      const outcome = skimmed(text)
+      expect(outcome).toEqual(judged(json))
+      refused.add(typeof outcome === 'string')
     }
     expect(refused).toEqual(new Set([true, false]))
-    for (const json of tokenizers) expect(skimmed(JSON.stringify(json))).toEqual(parsed(JSON.stringify(json)))
+    for (const json of tokenizers) expect(skimmed(JSON.stringify(json))).toEqual(judged(json))
+  })
+
+  it('names the first merge of those that make the same of other parts', () => {
+    const json = { model: { type: 'BPE', vocab: { a: 0, b: 1, c: 2 }, merges: ['a bc', 'ab c'] } }
+    expect(skimTokenizer(path, JSON.stringify(json)).unmerged).toEqual(['a', 'bc'])
+    expect(skimmed(JSON.stringify(json))).toEqual(judged(json))
   })
 
   it('keeps the vocabulary of byte pairs as text, and everything else', () => {
@@ -75,7 +82,7 @@ describe('a tokenizer.json that is looked through', () => {
   })
 
   it('that is cut off, or no JSON outside its vocabulary, is refused', () => {
-    const text = written(3)
+    const { text } = written(3)
     const inside = text.indexOf('vocab')
     const ends = Array.from(text, (_, end) => end).filter((end) => end < inside || end % 7 === 0)
     const wrong = ['{"model":{"vocab":{},"merges":[] "type":"BPE"}}', '{"model":{"vocab":{},"merges":["\\q q"]}}', '{"model":{"vocab":{},"merges":[]}}}', 'null', '[]']

@@ -49,7 +49,7 @@ function firstUnmerged(text: string, merges: Span, vocab: Span): readonly [strin
     const mayBeLonger = (length: number) => 3 * length > longest // a unit of UTF-16 takes up to three bytes
     if (!mayBeLonger(end - begin)) return
     const [left, right] = partsOf(text.slice(begin, end), isPair)
-    if (left !== undefined && right !== undefined && mayBeLonger(left.length + right.length)) long.set(left + right, [left, right])
+    if (left !== undefined && right !== undefined && mayBeLonger(left.length + right.length) && !long.has(left + right)) long.set(left + right, [left, right])
   })
   if (long.size === 0) return undefined
   const shortest = Math.min(...Array.from(long.keys(), ({ length }) => length))
