@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { Writable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { fakeOpen } from './testing/fake-open.js'
 import { run, sink } from './testing/run.js'
@@ -140,5 +141,13 @@ describe('a reader that goes away', () => {
     const code = await main({ argv: ['embed', 'a'], stdout, stderr, env: {}, signal: new AbortController().signal, open })
     expect({ code, stderr: stderr.text() }).toEqual({ code: 0, stderr: '' })
     expect(open.freed).toBe(1)
+  })
+  it('is told apart from a disk that is full, which is a failure', async () => {
+    for (const argv of [['embed', 'a'], ['embed', 'a', '--json']]) {
+      const stderr = sink()
+      const stdout = Object.assign(new Writable({ write: (_chunk, _encoding, done) => done(Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC', syscall: 'write' })) }), { isTTY: false })
+      const code = await main({ argv, stdout, stderr, env: {}, signal: new AbortController().signal, open: fakeOpen() })
+      expect({ code, stderr: stderr.text() }).toEqual({ code: 1, stderr: 'error ENOSPC no space left on device, write\n  Free some disk space\n' })
+    }
   })
 })

@@ -1,3 +1,4 @@
+import { setImmediate as immediate } from 'node:timers/promises'
 import { CommanderError } from 'commander'
 import { printJson, type Context, type Surroundings } from './context.js'
 import { describe } from './errors/describe.js'
@@ -14,9 +15,13 @@ export async function main(surroundings: Surroundings): Promise<number> {
   // A reader that goes away, as head does, had enough: work for it is stopped, and that is no failure. The listeners
   // stay, since a stream may say so after the last write.
   const readerGone = new AbortController()
-  const gone = () => readerGone.abort()
-  stdout.on('error', gone)
-  stderr.on('error', gone)
+  let unwritten: Error | undefined
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // Any other fault, such as a full disk, has lost what somebody wanted.
+    if (!readerGone.signal.aborted && !GONE.includes(error.code ?? '')) unwritten = error
+    readerGone.abort()
+  })
+  stderr.on('error', () => readerGone.abort())
   const context: Context = {
     out: channel(stdout, env),
     err: channel(stderr, env),
@@ -27,16 +32,25 @@ export async function main(surroundings: Surroundings): Promise<number> {
     open: surroundings.open ?? (async (options) => (await import('./runtime.js')).open(options)),
     openDecoder: surroundings.openDecoder ?? (async (options) => (await import('./open-decoder.js')).openDecoder(options)),
   }
+  const ended = async (): Promise<number> => {
+    if (unwritten === undefined) return exitCodes.done
+    await report(context, unwritten, argv.filter((each) => each !== '--json')) // to stderr: stdout takes nothing
+    return exitCodes.failed
+  }
   try {
     const code = await createProgram(context).run(argv)
-    return readerGone.signal.aborted ? exitCodes.done : code
+    await immediate() // a fault of the last write is told behind it
+    return readerGone.signal.aborted ? await ended() : code
   } catch (error) {
-    if (readerGone.signal.aborted) return exitCodes.done
+    if (readerGone.signal.aborted) return await ended()
     if (surroundings.signal.aborted) return exitCodes.interrupted
     await report(context, error, argv)
     return error instanceof CommanderError || describe(error).code === 'TENON_USAGE' ? exitCodes.usage : exitCodes.failed
   }
 }
+
+/** What streams call a reader that is not there any more. */
+const GONE: readonly string[] = ['EPIPE', 'EOF', 'ECONNRESET', 'ERR_STREAM_DESTROYED']
 
 /** With `--json` an object on stdout, for the program that reads it; otherwise two lines on stderr, for a person. */
 async function report(context: Context, error: unknown, argv: readonly string[]): Promise<void> {

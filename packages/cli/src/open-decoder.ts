@@ -1,6 +1,8 @@
 import type { CodeGenerator } from '@tenon/task-codegen'
 import type { TextGenerator } from '@tenon/task-text-generation'
+import { NotAWriterError } from './errors/not-a-writer-error.js'
 import { UsageError } from './errors/usage-error.js'
+import { joined } from './joined.js'
 import { backendPlugins, modelPlugins } from './plugins.js'
 import type { Progress } from './progress.js'
 import { deploymentOf, modelOf, type RunsOn } from './runtime.js'
@@ -34,7 +36,11 @@ export interface OpenDecoderOptions extends RunsOn {
 export interface OpenedDecoder extends AsyncDisposable {
   /** The model, as the user would name it. */
   readonly model: string
-  completer(): Promise<CodeGenerator>
+  /**
+   * @param options `infills`: whether there is text behind the cursor, which the model has to have been trained for.
+   * @throws NoInfillingError before the weights are opened.
+   */
+  completer(options?: { readonly infills?: boolean }): Promise<CodeGenerator>
   chat(): Promise<TextGenerator>
 }
 
@@ -44,7 +50,7 @@ export type OpenDecoder = (options: OpenDecoderOptions & { readonly task: 'code-
 /** Joins the installed packages. They are imported here and not before: `--help` needs none of them. */
 export const openDecoder: OpenDecoder = async ({ model: named, weights, activations, draft, contextLength, task, signal, progress, ...on }) => {
   progress.stage('opening the model')
-  const [{ createRuntime }, models, backends, { decoders }, { weightOnly }, { codeGeneration }, { textGeneration }, deployment] = await Promise.all([
+  const [{ createRuntime }, models, backends, { decoders }, { weightOnly }, { codeGeneration, checkInfilling }, { textGeneration }, deployment] = await Promise.all([
     import('@tenon/core'),
     modelPlugins(weights === 'fp32'),
     backendPlugins(),
@@ -58,15 +64,28 @@ export const openDecoder: OpenDecoder = async ({ model: named, weights, activati
   if (named !== undefined && deployed !== undefined) throw new UsageError({ message: `--model names ${named}, and the deployment ${deployed}`, remedy: 'Leave one of them out' })
   const model = named ?? deployed
   if (model === undefined) throw new UsageError({ message: 'There is no model', remedy: 'Name one that writes: --model ./Qwen2.5-Coder-0.5B, a .gguf file, or a name on the hub' })
-  const runtime = createRuntime({ plugins: [...models, ...decoders(), weightOnly(), ...backends, codeGeneration(), textGeneration()], deployment })
+  const runtime = joined(() => createRuntime({ plugins: [...models, ...decoders(), weightOnly(), ...backends, codeGeneration(), textGeneration()], deployment }), on)
   runtime.on('progress', progress.update)
   runtime.on('notice', ({ message }) => progress.note(message))
   const format = weights === undefined && activations !== undefined ? AS_STORED : weights && formats[weights]
   const request = { ...(deployed === undefined && { model }), ...(format !== undefined && { compress: { ...format, ...(activations !== undefined && { activations }) } }), ...(draft !== undefined && { draft }), ...(contextLength !== undefined && { contextLength }), signal }
+  const made = async <T>(task: Promise<T>): Promise<T> => {
+    try {
+      return await task
+    } catch (error) {
+      throw (error as { readonly code?: unknown } | null)?.code === 'TENON_NO_SUCH_HEAD' ? new NotAWriterError(model, error) : error
+    }
+  }
   return {
     model,
-    completer: () => runtime.task('code-generation', request),
-    chat: () => runtime.task('text-generation', request),
+    async completer({ infills = false } = {}) {
+      if (!infills) return made(runtime.task('code-generation', request))
+      // What quantises for a minute before it refuses has wasted a minute. The task finds the model open, and its tokenizer read.
+      await using checkpoint = await runtime.checkpoint(model, { signal })
+      await checkInfilling(checkpoint)
+      return await made(runtime.task('code-generation', request))
+    },
+    chat: () => made(runtime.task('text-generation', request)),
     [Symbol.asyncDispose]: () => runtime.dispose(),
   }
 }

@@ -3,6 +3,18 @@ import { InvalidArgumentError } from 'commander'
 /** Of an option that may be repeated: all of its values. */
 export const collect = (text: string, before: readonly string[] = []) => [...before, text]
 
+/** Refuses what a script passes where its variable holds nothing: `--model "$MODEL"`. */
+export function filled(text: string): string {
+  if (text.trim() !== '') return text
+  throw new InvalidArgumentError('It is empty: give a value, or leave it out.')
+}
+
+/** The same of an option that may be repeated. White space is something: a line break ends a text too. */
+export function collectFilled(text: string, before: readonly string[] = []) {
+  if (text === '') throw new InvalidArgumentError('It is empty: give a text, or leave it out.')
+  return [...before, text]
+}
+
 /** From 1 on. */
 export function wholeNumber(text: string): number {
   const value = Number(text)

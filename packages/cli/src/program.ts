@@ -14,7 +14,7 @@ import type { Context } from './context.js'
 import { addDecoderOptions } from './decoder-options.js'
 import { UsageError } from './errors/usage-error.js'
 import { compressions } from './open-checkpoint.js'
-import { collect, number, wholeNumber } from './option-parsers.js'
+import { collect, filled, number, wholeNumber } from './option-parsers.js'
 import { activationFormats } from './open-decoder.js'
 import { packageVersion } from './package-folder.js'
 
@@ -88,7 +88,7 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
       code = await ask(context, question === undefined ? paths : [question, ...paths], options)
     })
 
-  addDecoderOptions(program.command('chat'))
+  addDecoderOptions(program.command('chat'), { maxTokens: "as the model's files say, else 1024", temperature: "as the model's files say, else 0" })
     .summary('talk with a model')
     .description(
       "Talks with a model by its own chat template: streamed, and of each turn only what is new is read. With a question, or with text piped in, it answers once. How freely it chooses words is as the model's files recommend, unless it is said here.",
@@ -113,7 +113,7 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
       code = await chat(context, question, options)
     })
 
-  addDecoderOptions(program.command('complete'))
+  addDecoderOptions(program.command('complete'), { maxTokens: '128', temperature: '0' })
     .summary('write what comes next in a source file')
     .description(
       'Completes code at a place in a file: streamed as it is written, until what was begun there is complete. With text behind the place the model fills in, if it was trained to.',
@@ -246,6 +246,7 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
   for (const command of program.commands) {
     if (['ask', 'chat', 'complete', 'embed'].includes(command.name())) addRunsOnOptions(command)
     if (command.name() !== 'start') addCommonOptions(command)
+    refuseEmpty(command)
   }
 
   return {
@@ -268,6 +269,15 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
 function blockSize(text: string): 32 | 128 {
   if (text === '32' || text === '128') return Number(text) as 32 | 128
   throw new InvalidArgumentError('Choose 32 or 128.')
+}
+
+/** Where no text at all says something: what `--system` tells, and what `--marker` refuses in its own words. */
+const MAY_BE_EMPTY: readonly string[] = ['system', 'marker', 'at', 'path', 'language', 'repository']
+
+/** Names of models, files and devices are not empty. */
+function refuseEmpty(command: Command): void {
+  for (const option of command.options) if (option.required && !option.variadic && option.parseArg === undefined && !MAY_BE_EMPTY.includes(option.name())) option.argParser(filled)
+  for (const argument of command.registeredArguments) if (argument.required) argument.argParser(filled)
 }
 
 const modelOption = () => new Option('-m, --model <model>', 'a model folder, an installed model package, or a name on the hub (default: the one that comes with tenon)')

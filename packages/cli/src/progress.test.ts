@@ -52,4 +52,12 @@ describe('progress', () => {
     progress.note('2 texts were cut')
     expect(stream.text()).toBe('\r\u001b[2Kopening the model …\r\u001b[2Knote 2 texts were cut\n')
   })
+  it('breaks what is noted between words on a terminal, and nowhere else', () => {
+    const message = 'tiny.gguf: 210 tensors of Q4_1 are run in 8 bits, since their blocks have minimums'
+    const [narrow, file] = [create(true, 40), create(false, 40)]
+    narrow.progress.note(message)
+    file.progress.note(message)
+    expect(narrow.stream.text()).toBe('note tiny.gguf: 210 tensors of Q4_1 are\nrun in 8 bits, since their blocks have\nminimums\n')
+    expect(file.stream.text()).toBe(`note ${message}\n`)
+  })
 })

@@ -2,6 +2,7 @@ import type { ProgressEvent } from '@tenon/core'
 import type { Channel } from './terminal.js'
 import { textWidth, truncate } from './text-width.js'
 import { bytes, count } from './units.js'
+import { wrap } from './wrap.js'
 
 /** Shows how far long work is. On a terminal one line, drawn over and erased at the end; elsewhere a line now and then. */
 export interface Progress extends Disposable {
@@ -60,7 +61,8 @@ export function createProgress(channel: Channel, now: () => number = () => perfo
     stage: (stage) => update({ stage, done: 0, unit: '' }),
     note(message) {
       erase()
-      void channel.print(`${channel.colors.yellow('note')} ${message}`)
+      const { colors, interactive, width } = channel
+      void channel.print(...(interactive ? wrap([{ text: 'note', paint: colors.yellow }, { text: ` ${message}`, paint: String }], width) : [`${colors.yellow('note')} ${message}`]))
     },
     clear,
     [Symbol.dispose]() {

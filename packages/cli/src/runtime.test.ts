@@ -1,9 +1,12 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { open } from './runtime.js'
 import { folderOf, workshop } from './testing/documents.js'
 import { run } from './testing/run.js'
+
+const chatModel = fileURLToPath(new URL('../../task-text-generation/fixtures/chat', import.meta.url))
 
 let folder: Awaited<ReturnType<typeof folderOf>>
 beforeAll(async () => {
@@ -43,13 +46,14 @@ describe('what to compute on', () => {
   })
 
   it.each<[string, () => Promise<string[]> | string[], number, RegExp]>([
-    ['an unknown backend', () => ['--backend', 'onxx'], 1, /TENON_INVALID_DEPLOYMENT.*'default\.backend'.*'onxx'/],
+    ['an unknown backend', () => ['--backend', 'onxx'], 1, /TENON_INVALID_DEPLOYMENT.*'default\.backend'.*'onxx'.*\n {2}Choose onnx, tfjs or auto/],
     ['an unknown device', () => ['--device', 'abacus'], 1, /TENON_INVALID_DEPLOYMENT.*'abacus', which is no device of the backend 'onnx'/],
     ['a device and auto', () => ['--backend', 'auto', '--device', 'cpu'], 2, /TENON_USAGE A device was named, and no backend/],
     ['a deployment and a backend', async () => ['--deployment', await deployed({}), '--backend', 'onnx'], 2, /TENON_USAGE The deployment says what to compute on, and --backend does too/],
     ['a deployment that is not there', () => ['--deployment', '/no/such/file.json'], 1, /ENOENT/],
     ['a deployment that is no JSON', async () => ['--deployment', await deployed('{')], 1, /TENON_INVALID_DEPLOYMENT The deployment is no JSON/],
     ['two backends for one role', async () => ['--deployment', await deployed('{ "roles": { "embedding": { "backend": "onnx", "backend": "tfjs" } } }')], 1, /'roles\.embedding\.backend' stands there twice/],
+    ['a model that writes, to a command that reads', () => ['--model', chatModel], 1, /TENON_NO_SUCH_FAMILY .*'llama'.*\n {2}Choose a model of another family: ask and embed read with BERT/],
     ['two models', async () => ['--deployment', await deployed({ roles: { embedding: { model: 'a' } } }), '--model', 'b'], 2, /TENON_USAGE --model names b, and the deployment a/],
   ])('is refused with a remedy: %s', async (_, options, code, words) => {
     const failed = await run(['embed', 'a cat', ...(await options())], { open })

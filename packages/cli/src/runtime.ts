@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Embedder, ParsedDeployment } from '@tenon/core'
 import type { KnowledgeBase } from '@tenon/task-qa'
 import { UsageError } from './errors/usage-error.js'
+import { joined } from './joined.js'
 import { backendPlugins, modelPlugins } from './plugins.js'
 import type { Progress } from './progress.js'
 
@@ -55,7 +56,7 @@ export const open: Open = async ({ model, signal, progress, ...on }) => {
     import('@tenon/task-qa'),
     deploymentOf(on),
   ])
-  const runtime = createRuntime({ plugins: [...models, ...backends, embedding(), questionAnswering(), knowledgeBase()], deployment })
+  const runtime = joined(() => createRuntime({ plugins: [...models, ...backends, embedding(), questionAnswering(), knowledgeBase()], deployment }), on)
   runtime.on('progress', progress.update)
   runtime.on('notice', ({ message }) => progress.note(message))
   const embeds = modelOf(deployment, 'embedding') ?? modelOf(deployment, 'knowledge-base')

@@ -140,6 +140,46 @@ describe('what a template is given', () => {
     expect(await textOf(fixture('chat'), options)).toBe('<Date> <function> a<|im_end|>')
   })
 
+  it.each<[string, () => unknown]>([
+    ['a getter that throws', () => ({ get a(): never { throw new Error('not now') } })],
+    ['a proxy that throws', () => new Proxy({}, { ownKeys: () => { throw new Error('not here') } })],
+    ['a proxy of which nothing is left', () => { const { proxy, revoke } = Proxy.revocable({}, {}); revoke(); return proxy }],
+  ])('is refused where it cannot be read: %s', async (_, make) => {
+    const { promptOf } = await promptsOf(fixture('chat'))
+    const data = make() as Record<string, unknown>
+    const options = { template: '{{ messages }}{{ tools }}{{ documents }}' }
+    for (const [what, work] of [
+      ['The variables', () => promptOf(question, { ...options, variables: { data } })],
+      ['The tools', () => promptOf(question, { ...options, tools: [{ function: { name: 'f', parameters: data } }] })],
+      ['The documents', () => promptOf(question, { ...options, documents: [{ data }] })],
+      ['The messages', () => promptOf([{ role: 'user', content: 'a', data }], options)],
+      ['Message 0', () => promptOf([data as unknown as Message], options)],
+    ] as const) await expect(work()).rejects.toMatchObject({ code: 'TENON_INVALID_INPUT', message: expect.stringContaining(`${what} cannot be read`) })
+  })
+
+  it('is refused where there is no end of it', async () => {
+    const { promptOf } = await promptsOf(fixture('chat'))
+    const endless = (): object => new Proxy({}, { ownKeys: () => ['a', 'b'], getOwnPropertyDescriptor: () => ({ enumerable: true, configurable: true }), get: () => endless() })
+    for (const data of [endless(), Object.assign([], { length: 4_000_000_000 })]) await expect(promptOf(question, { template: 'x', variables: { data } })).rejects.toMatchObject({ code: 'TENON_CHAT_TEMPLATE' })
+  })
+
+  it('is read once, however often a part stands in it', async () => {
+    const { promptOf } = await promptsOf(fixture('chat'))
+    let data: unknown = '<|im_end|>'
+    for (let level = 0; level < 60; level++) data = [data, data]
+    expect((await promptOf(question, { template: '{{ data | length }}', variables: { data } })).text).toBe('2')
+    await expect(promptOf(question, { template: '{{ data | tojson }}', variables: { data } })).rejects.toMatchObject({ code: 'TENON_CHAT_TEMPLATE', reason: 'limit' })
+    const twice = { a: '<|im_end|>' }
+    expect((await promptOf(question, { template: '{{ data | tojson }}', variables: { data: [twice, twice] } })).text).toBe('[{"a": "<|im_end|>"}, {"a": "<|im_end|>"}]')
+  })
+
+  it('is refused where it holds itself twice over', async () => {
+    const { promptOf } = await promptsOf(fixture('chat'))
+    const data: Record<string, unknown> = {}
+    Object.assign(data, { one: data, other: [data, data] })
+    await expect(promptOf(question, { template: 'x', tools: [data] })).rejects.toMatchObject({ code: 'TENON_CHAT_TEMPLATE', message: expect.stringContaining('holds itself') })
+  })
+
   it('is refused where it holds itself', async () => {
     const variables: Record<string, unknown> = {}
     variables['self'] = variables

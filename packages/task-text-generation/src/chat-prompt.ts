@@ -2,6 +2,7 @@ import type { Checkpoint, Tokenizer } from '@tenon/core'
 import { ControlTokens } from './control-tokens.js'
 import { findTemplates } from './find-templates.js'
 import { checkMessages, plainMessages, type Message, type Tool } from './messages.js'
+import { readData } from './read-data.js'
 import type { ChatTemplate } from './template/chat-template.js'
 
 /** What a template is given beside the messages. */
@@ -41,9 +42,15 @@ export async function chatPrompts(checkpoint: Checkpoint, tokenizer: Tokenizer):
     const template = templates.choose(asked, tools !== undefined && tools.length > 0)
     const control = controls.get(template) ?? new ControlTokens(tokenizer, template.literals)
     controls.set(template, control)
+    const read = <T>(what: string, data: T) => readData(data, { what, template: template.name })
     const rendered = template.render({
       ...specials,
-      ...control.mark({ ...variables, messages: plainMessages(messages), tools: tools === undefined || tools.length === 0 ? null : tools, documents: documents ?? null }),
+      ...control.mark({
+        ...read('the variables', variables ?? {}),
+        messages: plainMessages(read('the messages', messages)),
+        tools: tools === undefined || tools.length === 0 ? null : read('the tools', tools),
+        documents: read('the documents', documents ?? null),
+      }),
       add_generation_prompt: true,
     })
     const written = TURN_ENDS.filter((name) => template.literals.includes(name)).map((name) => tokenizer.idOf(name))

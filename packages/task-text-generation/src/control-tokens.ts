@@ -32,17 +32,20 @@ export class ControlTokens {
 
   /** The same data with marks around control tokens in its texts. Marks that are in it already are taken out. */
   mark<T>(data: T): T {
-    return this.#mark(data) as T
+    return this.#mark(data, 0, new Map()) as T
   }
 
-  #mark(data: unknown, depth = 0): unknown {
+  /** @param marked What was marked before: it may stand in the data many times. */
+  #mark(data: unknown, depth: number, marked: Map<object, unknown>): unknown {
     if (typeof data === 'string') {
       const clean = data.includes('\u{db80}') ? data.replaceAll(BEGIN, '').replaceAll(END, '') : data
       return this.#control === undefined ? clean : clean.replace(this.#control, `${BEGIN}$&${END}`)
     }
     if (depth > DEEPEST_DATA) return data // which the template refuses
-    if (Array.isArray(data)) return data.map((item) => this.#mark(item, depth + 1))
-    return isRecord(data) ? Object.fromEntries(Object.entries(data).map(([key, value]) => [key, this.#mark(value, depth + 1)])) : data
+    const isList = Array.isArray(data)
+    if (!isList && !isRecord(data)) return data
+    if (!marked.has(data)) marked.set(data, isList ? data.map((item) => this.#mark(item, depth + 1, marked)) : Object.fromEntries(Object.entries(data).map(([key, value]) => [key, this.#mark(value, depth + 1, marked)])))
+    return marked.get(data)
   }
 
   /** What a template has rendered from marked data, without the marks. */

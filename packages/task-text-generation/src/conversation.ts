@@ -4,7 +4,7 @@ import type { Answer, AnswerResult } from './answer.js'
 import type { ChatPrompt, TemplateOptions } from './chat-prompt.js'
 import { ContextFullError } from './errors/context-full-error.js'
 import { checkMessages, type Message } from './messages.js'
-import { checkGenerateOptions, generateOptions, type GenerateOptions } from './options.js'
+import { checkGenerateOptions, constraintIn, generateOptions, type GenerateOptions } from './options.js'
 
 export interface ConversationOptions extends Omit<GenerateOptions, 'signal'> {
   /** What the model is told to be, before anything else. */
@@ -30,6 +30,9 @@ const WHERE = 'conversation'
 
 /** Of the context, what is kept free for an answer that may be longer. */
 const SHARE_FOR_ANSWER = 4
+
+/** Of the room for a prompt, what is filled where turns are left out: the next ones find room, and the cache holds what is before them. */
+const FILLED_SHARE = 3 / 4
 
 /**
  * Messages, and what comes next. At each turn the model reads what is new: what it has read before is in its cache, as far as the
@@ -62,6 +65,8 @@ export class LiveConversation implements Conversation {
   readonly #overflow: 'error' | 'drop-oldest'
   #messages: readonly Message[]
   #busy = false
+  /** Of the oldest turns, how many were left out the last time. */
+  #leftOut = 0
 
   constructor(model: Model, options: ConversationOptions) {
     checkOptions(WHERE, options, [...generateOptions.filter((name) => name !== 'signal'), 'system', 'messages', 'overflow'])
@@ -73,7 +78,7 @@ export class LiveConversation implements Conversation {
     const all = [...(system === undefined ? [] : [{ role: 'system', content: system }]), ...messages]
     if (all.length > 0) checkMessages(all)
     this.#model = model
-    this.#options = rest
+    this.#options = held(rest)
     this.#overflow = overflow
     this.#messages = all
   }
@@ -99,6 +104,7 @@ export class LiveConversation implements Conversation {
     this.#checkIdle()
     if (!Array.isArray(messages) || messages.length > 0) checkMessages(messages)
     this.#messages = [...messages]
+    this.#leftOut = 0
   }
 
   #checkIdle(): void {
@@ -114,7 +120,10 @@ export class LiveConversation implements Conversation {
     const all = [...this.#messages, ...said]
     let text = ''
     try {
-      const options = { ...this.#options, ...call, signal }
+      const { constraint } = this.#options
+      const own = CONSTRAINTS.some((name) => Object.hasOwn(call, name))
+      // One that keeps count of a text begins anew at each turn.
+      const options = { ...this.#options, constraint: own ? undefined : typeof constraint === 'function' ? constraint : constraint?.fork(), ...call, signal }
       const answer = this.#model.generate(await this.#fitting(all, options), options)
       for await (const piece of answer) {
         text += piece
@@ -142,19 +151,39 @@ export class LiveConversation implements Conversation {
     const needed = await tokens(messages)
     // With an error as the policy, an answer may be as short as the context makes it.
     if (needed <= (this.#overflow === 'error' ? contextLength - 1 : room)) return messages
-    const turns = this.#overflow === 'error' ? 0 : messages.filter(({ role }) => role === 'user').length - 1
-    // The fewest turns that are to be left out: every further one makes the prompt shorter.
-    let [low, high] = [1, turns]
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if ((await tokens(withoutOldest(messages, middle))) <= room) high = middle
-      else low = middle + 1
+    const earlier = Math.max(0, messages.filter(({ role }) => role === 'user').length - 1)
+    const turns = this.#overflow === 'error' ? 0 : earlier
+    // What was left out stays out, as long as that is enough: the model has read the rest before.
+    const held = this.#leftOut
+    if (held > 0 && held <= turns && (await tokens(withoutOldest(messages, held))) <= room) return withoutOldest(messages, held)
+    /** The fewest turns to leave out for that many tokens, of which every further one makes the prompt shorter. */
+    const fewest = async (most: number): Promise<number | undefined> => {
+      let [low, high] = [1, turns]
+      while (low < high) {
+        const middle = (low + high) >> 1
+        if ((await tokens(withoutOldest(messages, middle))) <= most) high = middle
+        else low = middle + 1
+      }
+      return (await tokens(withoutOldest(messages, high))) <= most ? high : undefined
     }
-    const kept = withoutOldest(messages, high)
-    if (turns < 1 || (await tokens(kept)) > room) throw new ContextFullError({ tokens: needed, contextLength, dropped: Math.max(0, turns) })
-    emit({ type: 'notice', code: 'TENON_TURNS_DROPPED', message: `The conversation has ${needed} tokens, and the context holds ${contextLength}: the oldest ${high === 1 ? 'turn is' : `${high} turns are`} left out` })
-    return kept
+    // What is said last may leave less room than answers like to have, where there is nothing else to leave out.
+    if (turns === 0 && needed < contextLength) return messages
+    const out = turns === 0 ? undefined : ((await fewest(Math.floor(room * FILLED_SHARE))) ?? (await fewest(room)) ?? (await fewest(contextLength - 1)))
+    if (out === undefined) throw new ContextFullError({ tokens: needed, contextLength, earlier, dropped: turns > 0 })
+    this.#leftOut = out
+    emit({ type: 'notice', code: 'TENON_TURNS_DROPPED', message: `The conversation has ${needed} tokens, and the context holds ${contextLength}: the oldest ${out === 1 ? 'turn is' : `${out} turns are`} left out` })
+    return withoutOldest(messages, out)
   }
+}
+
+const CONSTRAINTS = ['schema', 'grammar', 'constraint'] as const
+
+/**
+ * Options whose schema or grammar is read, once for all turns; a turn that names one of its own is held to that.
+ * @throws UnsupportedSchemaError, InvalidGrammarError, UnsatisfiableConstraintError
+ */
+function held({ schema, grammar, constraint, ...rest }: GenerateOptions): GenerateOptions {
+  return { ...rest, constraint: constraintIn({ schema, grammar, constraint }) }
 }
 
 /** Without the first so many turns, each of which begins with something the user says. System messages stay. */

@@ -60,6 +60,10 @@ describe('a draft', () => {
     await expect(plain(question, { speculation: 'draft' }).result).rejects.toMatchObject({ code: 'TENON_INVALID_OPTION', message: expect.stringContaining("is 'draft', and the model was opened without one") })
   })
 
+  it.each(['', { model: '' }])('that is empty is refused by its own name: %j', async (empty) => {
+    await expect(runtime.task('text-generation', { model: chatModel, draft: empty })).rejects.toMatchObject({ code: 'TENON_INVALID_OPTION', option: 'draft', message: expect.stringContaining("The option 'draft' of the task 'text-generation' is empty") })
+  })
+
   it('guesses at each turn of a conversation', async () => {
     const [one, other] = [plain.conversation({ maxNewTokens: 20 }), (await generator({ draft })).conversation({ maxNewTokens: 20 })]
     for (const said of ['How long?', 'And ash?', 'Why?']) {

@@ -1,4 +1,5 @@
 import { InvalidInputError, kindOf } from '@tenon/core'
+import { readable } from './read-data.js'
 
 /** A part of a message, as multimodal templates read them. Models here read text alone. */
 export interface MessagePart {
@@ -38,8 +39,8 @@ export function checkMessages(messages: unknown): asserts messages is readonly M
   if (!Array.isArray(messages)) return fail('the messages', `are ${kindOf(messages)}`, "pass a string, or messages: [{ role: 'user', content: '…' }]")
   if (messages.length === 0) return fail('the messages', 'are none')
   for (const [index, message] of Array.from(messages as readonly unknown[]).entries()) {
-    if (typeof message !== 'object' || message === null || Array.isArray(message)) return fail(`message ${index}`, `is ${kindOf(message)}`)
-    const { role, content, tool_calls: calls } = message as Record<string, unknown>
+    if (typeof message !== 'object' || message === null || readable(`message ${index}`, () => Array.isArray(message))) return fail(`message ${index}`, `is ${kindOf(message)}`)
+    const { role, content, tool_calls: calls } = readable(`message ${index}`, (): Record<string, unknown> => ({ ...message }))
     if (typeof role !== 'string' || role === '') return fail(`message ${index}`, `has ${role === undefined ? 'no role' : `${kindOf(role)} for a role`}`)
     if (content !== undefined && typeof content !== 'string' && typeof content !== 'object') return fail(`message ${index}`, `has ${kindOf(content)} for its content`)
     if (calls !== undefined && calls !== null && !Array.isArray(calls)) return fail(`message ${index}`, `has ${kindOf(calls)} for its tool_calls`, 'pass a list of calls')

@@ -1,5 +1,5 @@
 import { checkOptions, InvalidOptionError, kindOf, spelled, type Checkpoint } from '@tenon/core'
-import { checkCandidates, samplingOptions, type BeamOptions, type Constraint, type ConstraintFactory, type SamplingOptions, type Speculation } from '@tenon/generation'
+import { checkCandidates, checkSamplingOptions, checkStopStrings, grammar as grammarConstraint, jsonSchema, samplingOptions, type BeamOptions, type Constraint, type ConstraintFactory, type SamplingOptions, type Speculation } from '@tenon/generation'
 import type { TemplateOptions } from './chat-prompt.js'
 
 export interface GenerateOptions extends SamplingOptions, TemplateOptions {
@@ -27,12 +27,12 @@ const TEMPLATE = ['template', 'tools', 'documents', 'variables'] as const satisf
 export const generateOptions = [...samplingOptions, ...TEMPLATE, 'maxNewTokens', 'stop', 'schema', 'grammar', 'constraint', 'speculation', 'beams', 'candidates', 'signal'] as const satisfies readonly (keyof GenerateOptions)[]
 
 /**
- * Checks what is not for the decoder to check.
+ * Checks all that does not depend on the model: a conversation learns of it when it is made, and not by its first message.
  * @throws InvalidOptionError
  */
 export function checkGenerateOptions(where: string, options: GenerateOptions): void {
   checkOptions(where, options, generateOptions)
-  const { template, tools, documents, variables, candidates, maxNewTokens, schema, grammar, constraint, beams } = options
+  const { template, tools, documents, variables, candidates, maxNewTokens, stop, schema, grammar, constraint, beams } = options
   const fail = (option: string, problem: string, remedy: string) => {
     throw new InvalidOptionError({ where, option, problem, remedy })
   }
@@ -48,8 +48,19 @@ export function checkGenerateOptions(where: string, options: GenerateOptions): v
   const constraints = Object.entries({ schema, grammar, constraint }).filter(([, value]) => value !== undefined)
   if (constraints.length > 1) fail(constraints[1]![0], `goes with no '${constraints[0]![0]}'`, 'Leave one of them out')
   if (grammar !== undefined && typeof grammar !== 'string') fail('grammar', `is ${kindOf(grammar)}`, 'Give the text of a grammar')
+  checkSamplingOptions(where, Object.fromEntries(samplingOptions.map((option) => [option, options[option]])))
+  if (stop !== undefined) checkStopStrings(where, stop)
   checkCandidates(where, candidates)
   if (candidates !== undefined && candidates > 1 && beams !== undefined) fail('candidates', "goes with no 'beams'", "Ask for beams: { count, best }, or leave out 'beams'")
+}
+
+/**
+ * What an answer is held to, by whichever of the three options says it.
+ * @throws UnsupportedSchemaError, InvalidGrammarError, UnsatisfiableConstraintError
+ */
+export function constraintIn({ schema, grammar, constraint }: GenerateOptions): Constraint | ConstraintFactory | undefined {
+  if (schema !== undefined) return jsonSchema(schema)
+  return grammar === undefined ? constraint : grammarConstraint(grammar)
 }
 
 /** What a model's makers recommend. */

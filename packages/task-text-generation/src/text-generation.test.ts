@@ -1,6 +1,7 @@
 import { AbortedError, createRuntime, DisposedError, InvalidInputError, InvalidOptionError, type TenonEvent } from '@tenon/core'
 import { onnx } from '@tenon/backend-onnx'
 import { files, openFolder } from '@tenon/checkpoint'
+import { grammar } from '@tenon/generation'
 import { llama } from '@tenon/models/llama'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import type { Answer } from './answer.js'
@@ -98,6 +99,14 @@ describe('an answer', () => {
     const answer = shared(question, { candidates: 3, temperature: 1, seed: 3, maxNewTokens: 6 })
     expect(await pieces(answer)).toEqual([text])
     expect(await failure(shared(question, { candidates: 2 }))).toMatchObject({ code: 'TENON_INVALID_OPTION', option: 'candidates' })
+  })
+
+  it('may be one of several from the last seed there is', async () => {
+    const drawn = (seed: number) => shared(question, { candidates: 3, temperature: 1, seed, maxNewTokens: 8 }).result
+    const [last, first] = await Promise.all([drawn(Number.MAX_SAFE_INTEGER), drawn(0)])
+    expect(new Set(last.candidates.map(({ text }) => text)).size).toBe(3)
+    // Behind the last one the seeds begin anew: with 0 and 1, which are the first two of the other three.
+    expect(last.candidates.filter(({ text }) => first.candidates.some((other) => other.text === text))).toHaveLength(2)
   })
 
   it('may be found by beam search', async () => {
@@ -281,6 +290,33 @@ describe('a conversation', () => {
     expect(await failure(generate.conversation({ overflow: 'drop-oldest' }).send('very long '.repeat(200)))).toMatchObject({ code: 'TENON_CONTEXT_FULL' })
     expect(await failure(conversation.send('very long '.repeat(200)))).toMatchObject({ code: 'TENON_CONTEXT_FULL', message: expect.stringContaining('even without its earlier turns') })
   })
+
+  it('answers what leaves little room for it, with earlier turns or without', async () => {
+    const generate = await generator(chatModel, { contextLength: 160 })
+    const long = 'oak '.repeat(42)
+    const needed = (await generate.prompt([{ role: 'user', content: long }])).ids.length
+    expect(needed).toBeGreaterThan(120)
+    expect(needed).toBeLessThan(158)
+    const messages = [{ role: 'user', content: 'Hi' }, { role: 'assistant', content: 'Hello, and what would you like to know about wood?' }]
+    for (const options of [{}, { overflow: 'drop-oldest' }, { overflow: 'drop-oldest', messages }] as const) expect((await generate.conversation(options).send(long).result).stats.promptTokens).toBe(needed)
+    expect(await failure(generate.conversation({ messages }).send(long))).toMatchObject({ code: 'TENON_CONTEXT_FULL', remedy: expect.stringContaining('/undo') })
+    for (const overflow of ['drop-oldest', 'error'] as const) expect(await failure(generate.conversation({ overflow }).send(long.repeat(2)))).toMatchObject({ code: 'TENON_CONTEXT_FULL', remedy: 'Say less at once, or open a model that reads more' })
+  })
+
+  it('that has lost its oldest turns reads only what is new at most of the next', async () => {
+    const events: TenonEvent[] = []
+    onTestFinished(runtime.on('notice', (event) => void events.push(event)))
+    const conversation = (await generator(chatModel, { contextLength: 400 })).conversation({ system: 'Be brief.', overflow: 'drop-oldest', maxNewTokens: 8 })
+    const anew: number[] = []
+    for (let turn = 0; turn < 40; turn++) {
+      const { stats } = await conversation.send(`Question ${turn}?`).result
+      if (stats.promptTokens - stats.cachedTokens > 100) anew.push(turn)
+    }
+    expect(anew.length).toBeGreaterThan(1)
+    expect(anew.length).toBeLessThan(12)
+    expect(events).toHaveLength(anew.length) // told when more is left out, and not at each turn
+    expect(conversation.messages).toHaveLength(81)
+  })
 })
 
 describe('the score of a text', () => {
@@ -336,6 +372,7 @@ describe('the options', () => {
     [{ candidates: 0 }, 'candidates'],
     [{ candidates: 2, beams: 2 }, 'candidates'],
     [{ candidates: 9 }, 'candidates'],
+    [{ seed: -1, beams: 2 }, 'seed'],
     [{ signal: 5 }, 'signal'],
     [{ signal: {} }, 'signal'],
     [{ signal: { aborted: true } }, 'signal'],
@@ -349,6 +386,11 @@ describe('the options', () => {
     expect(await failure(shared(question, { maxNewTokens: maxNewTokens as number }))).toMatchObject({ code: 'TENON_INVALID_OPTION', option: 'maxNewTokens' })
   })
 
+  it('are refused: a bigint as seed, of one candidate and of several', async () => {
+    for (const options of [{}, { candidates: 2, temperature: 1 }]) expect(await failure(shared(question, { ...options, seed: 1n as never }))).toMatchObject({ code: 'TENON_INVALID_OPTION', option: 'seed', message: expect.stringContaining('is a bigint') })
+    expect(() => shared.conversation({ seed: 1n as never })).toThrow(expect.objectContaining({ option: 'seed' }) as Error)
+  })
+
   it('of a conversation are refused: a bigint as overflow, and messages that are no list', () => {
     expect(() => shared.conversation({ overflow: 1n as never })).toThrow(expect.objectContaining({ option: 'overflow' }) as Error)
     for (const messages of [5, {}, true]) expect(() => shared.conversation({ messages: messages as never })).toThrow(InvalidInputError)
@@ -358,6 +400,12 @@ describe('the options', () => {
     [{ system: 5 }, 'system'],
     [{ overflow: 'cut' }, 'overflow'],
     [{ signal: new AbortController().signal }, 'signal'],
+    [{ temperature: -1 }, 'temperature'],
+    [{ topP: 2 }, 'topP'],
+    [{ seed: 1.5 }, 'seed'],
+    [{ processors: [5] }, 'processors'],
+    [{ stop: [''] }, 'stop'],
+    [{ candidates: 99 }, 'candidates'],
   ])('of a conversation are refused: %j', (options, option) => {
     expect(() => shared.conversation(options as never)).toThrow(expect.objectContaining({ option }) as Error)
   })
@@ -404,6 +452,28 @@ describe('a constraint', () => {
   it('makes the answer keep a grammar, each candidate by itself', async () => {
     const { candidates } = await shared(question, { grammar: 'root ::= "yes" | "no" | "perhaps"', temperature: 5, candidates: 4, seed: 1 }).result
     for (const { text } of candidates) expect(['yes', 'no', 'perhaps']).toContain(text)
+  })
+
+  it('of a conversation holds at each turn, but where a turn has its own', async () => {
+    const conversation = shared.conversation({ schema: { enum: ['oak', 'ash'] }, maxNewTokens: 20 })
+    const said = async (options = {}) => (await conversation.send('Which?', options).result).text
+    expect(['"oak"', '"ash"']).toContain(await said())
+    expect(['"oak"', '"ash"']).toContain(await said())
+    expect(await said({ grammar: 'root ::= "elm"' })).toBe('elm')
+    expect(await said({ schema: undefined, temperature: 1, seed: 1 })).not.toMatch(/^"(oak|ash)"$/)
+    expect(await said({ schema: { const: 3 } })).toBe('3')
+  })
+
+  it('that counts one text begins anew at each turn', async () => {
+    const constraint = await grammar('root ::= "oak" | "ash"')(tokenizer, [tokenizer.idOf('<|im_end|>')!])
+    const conversation = shared.conversation({ constraint })
+    for (let turn = 0; turn < 3; turn++) expect(['oak', 'ash']).toContain((await conversation.send('Which?').result).text)
+  })
+
+  it('of a conversation that cannot be read is told where it is made', () => {
+    expect(() => shared.conversation({ schema: { type: 'nothing' } })).toThrow(expect.objectContaining({ code: 'TENON_UNSUPPORTED_SCHEMA' }) as Error)
+    expect(() => shared.conversation({ grammar: 'root ::= (' })).toThrow(expect.objectContaining({ code: 'TENON_INVALID_GRAMMAR' }) as Error)
+    expect(() => shared.conversation({ schema: { enum: [] } })).toThrow(expect.objectContaining({ code: 'TENON_UNSATISFIABLE_CONSTRAINT' }) as Error)
   })
 
   it('that cannot be read is told', async () => {

@@ -1,10 +1,10 @@
 import { checkOptions, InvalidInputError, InvalidOptionError, kindOf, throwIfAborted, type Emit, type Task, type TaskContext } from '@tenon/core'
-import { statsTogether, streamed, grammar as grammarConstraint, jsonSchema, openDecoder, type Constraint, type ConstraintFactory, type Decoder, type DraftChoice, type GenerationRequest, type GenerationResult } from '@tenon/generation'
+import { statsTogether, streamed, openDecoder, type Constraint, type ConstraintFactory, type Decoder, type DraftChoice, type GenerationRequest, type GenerationResult } from '@tenon/generation'
 import type { Answer, AnswerResult } from './answer.js'
 import { chatPrompts, type ChatPrompt, type TemplateOptions } from './chat-prompt.js'
 import { LiveConversation, type Conversation, type ConversationOptions } from './conversation.js'
 import type { Message } from './messages.js'
-import { checkGenerateOptions, readDefaults, type Defaults, type GenerateOptions } from './options.js'
+import { checkGenerateOptions, constraintIn, readDefaults, type Defaults, type GenerateOptions } from './options.js'
 import { readToolCalls, toolCallMessages } from './tool-calls.js'
 
 export interface TextGenerationOptions {
@@ -23,7 +23,7 @@ export interface TextGenerator {
   (input: string | readonly Message[], options?: GenerateOptions): Answer
   /**
    * A conversation, whose messages are kept and of which only what is new is read at each turn.
-   * @throws InvalidInputError, InvalidOptionError
+   * @throws InvalidInputError, InvalidOptionError, UnsupportedSchemaError, InvalidGrammarError, UnsatisfiableConstraintError
    */
   conversation(options?: ConversationOptions): Conversation
   /**
@@ -106,8 +106,9 @@ async function promptIds({ decoder }: Pick<Opened, 'decoder'>, text: string): Pr
 async function answer(model: Opened, input: string | readonly Message[], options: GenerateOptions, emit: EmitText, signal: AbortSignal): Promise<AnswerResult> {
   const began = performance.now()
   const { decoder, defaults } = model
-  const { template, tools, documents, variables, schema, grammar, constraint = schema !== undefined ? jsonSchema(schema) : grammar !== undefined ? grammarConstraint(grammar) : undefined, candidates = 1, maxNewTokens, stop, speculation, beams, signal: _, ...sampling } = options
+  const { template, tools, documents, variables, schema, grammar, constraint: own, candidates = 1, maxNewTokens, stop, speculation, beams, signal: _, ...sampling } = options
   throwIfAborted(signal)
+  const constraint = constraintIn({ schema, grammar, constraint: own })
   const chat = typeof input === 'string' ? undefined : await model.promptOf(input, { template, tools, documents, variables })
   const ids = chat?.ids ?? (await promptIds(model, input as string))
   throwIfAborted(signal)
@@ -127,7 +128,7 @@ async function answer(model: Opened, input: string | readonly Message[], options
   }
   if (candidates > 1 && (request.temperature ?? 0) === 0) throw new InvalidOptionError({ where: WHERE_CALLED, option: 'candidates', problem: `is ${candidates}, and without a temperature all of them are the same`, remedy: "Give a temperature above 0, or ask for 'beams'" })
   const before = performance.now() - began
-  const results = await Promise.all(Array.from({ length: candidates }, (_each, index) => run(model, { ...request, constraint: constraintFor(constraint, index), ...(index > 0 && request.seed !== undefined && { seed: request.seed + index }) }, candidates > 1 || beams !== undefined ? undefined : emit)))
+  const results = await Promise.all(Array.from({ length: candidates }, (_each, index) => run(model, { ...request, constraint: constraintFor(constraint, index), ...(index > 0 && request.seed !== undefined && { seed: seedOf(request.seed, index) }) }, candidates > 1 || beams !== undefined ? undefined : emit)))
   const ranked = results.flatMap((result): readonly Pick<GenerationResult, 'text' | 'logprob' | 'finishReason' | 'tokens'>[] => result.beams ?? [result]).map(({ text, logprob, finishReason, tokens }) => ({ text, logprob, finishReason, mean: logprob / Math.max(1, tokens.length) }))
   if (beams === undefined) ranked.sort((one, other) => other.mean - one.mean)
   const { text, finishReason } = ranked[0]!
@@ -143,6 +144,9 @@ async function answer(model: Opened, input: string | readonly Message[], options
     stats: statsTogether(results.map(({ stats }) => stats), before),
   }
 }
+
+/** The seed of a further candidate: the next whole number, and behind the last one that is exact the first again. */
+const seedOf = (seed: number, index: number) => (seed <= Number.MAX_SAFE_INTEGER - index ? seed + index : index - 1 - (Number.MAX_SAFE_INTEGER - seed))
 
 /** It may be told to wait, by who reads more slowly. */
 type EmitText = (text: string) => Promise<void> | undefined

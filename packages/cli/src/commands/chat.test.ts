@@ -1,9 +1,12 @@
 import { join } from 'node:path'
-import { PassThrough } from 'node:stream'
-import { describe, expect, it } from 'vitest'
+import { PassThrough, Writable } from 'node:stream'
+import { setTimeout } from 'node:timers/promises'
+import { describe, expect, it, vi } from 'vitest'
+import { main } from '../main.js'
+import type { OpenDecoder } from '../open-decoder.js'
 import { folderOf } from '../testing/documents.js'
 import { fakeChat, type FakeChat } from '../testing/fake-chat.js'
-import { run } from '../testing/run.js'
+import { run, sink } from '../testing/run.js'
 
 describe('chat', () => {
   it('answers a question, and prints nothing else', async () => {
@@ -78,6 +81,8 @@ describe('chat', () => {
     [[], undefined, 'There is no question'],
     [[' '], undefined, 'The question is empty'],
     [[], ' \n', 'Nothing was piped in'],
+    [['Hi', '--draft', ''], undefined, "option '--draft <model>' argument '' is invalid. It is empty"],
+    [['Hi', '--schema', ''], undefined, "option '--schema <file>' argument '' is invalid. It is empty"],
     [['Hi', '--variable', 'x'], undefined, "--variable 'x' names no value"],
   ])('is told how it is called: %j, %j', async (args, stdin, message) => {
     const openDecoder = fakeChat()
@@ -138,6 +143,13 @@ describe('a conversation in a terminal', () => {
     expect(lines.join('\n')).toContain('/reset  begin anew')
   })
 
+  it('does not take a misspelt command for a question, but a path', async () => {
+    const openDecoder = fakeChat()
+    const { lines } = await talked(openDecoder, ['/rest\n', '/etc/hosts\n', '/exit\n'])
+    expect(lines).toContain('There is no /rest: /help says what can be typed.')
+    expect(openDecoder.sent).toEqual(['/etc/hosts'])
+  })
+
   it('tells of a cut answer, and goes on', async () => {
     await using folder = await folderOf({ 'schema.json': '{"type": "object"}' })
     const { code, stderr } = await run(['chat', '-m', 'talker', '--schema', join(folder.path, 'schema.json')], { openDecoder: fakeChat({ finishReason: 'length' }), terminal: typing('Hello\n', '/exit\n') })
@@ -169,5 +181,31 @@ describe('a conversation in a terminal', () => {
 
   it('has no place for --json', async () => {
     expect(await talked(fakeChat(), [], ['--json'])).toMatchObject({ code: 2 })
+  })
+  it('begins on a line of its own, and leaves the terminal at one', async () => {
+    const screen = sink({ isTTY: true, columns: 80 })
+    const open = fakeChat()
+    const openDecoder: OpenDecoder = async (options) => {
+      options.progress.stage('opening the model')
+      await setTimeout(400) // long enough to be shown
+      return open(options)
+    }
+    const input = new PassThrough()
+    const output = new Writable({ write: (chunk: Buffer, _encoding, done) => screen.write(chunk, () => done()) })
+    const talking = main({ argv: ['chat', '-m', 'talker'], stdout: screen, stderr: screen, terminal: { input, output }, env: { NO_COLOR: '1' }, signal: new AbortController().signal, openDecoder })
+    await vi.waitFor(() => expect(screen.text()).toMatch(invitation), 5000)
+    input.end()
+    expect(await talking).toBe(0)
+    expect(screen.text()).toContain('opening the model …\r\u001b[2KAsk something')
+    expect(screen.text()).toMatch(/\n$/)
+  })
+
+  it('that is stopped from outside ends with 130', async () => {
+    const stop = new AbortController()
+    const terminal = typing('Hello\n')
+    const openDecoder = fakeChat()
+    terminal.output.on('data', () => openDecoder.sent.length > 0 && stop.abort())
+    expect(await run(['chat', '-m', 'talker', '--quiet'], { openDecoder, terminal, signal: stop.signal })).toMatchObject({ code: 130 })
+    expect(openDecoder.freed).toBe(1)
   })
 })

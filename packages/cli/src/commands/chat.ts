@@ -11,6 +11,7 @@ import { exitCodes } from '../exit-codes.js'
 import type { Progress } from '../progress.js'
 import { readTurns } from '../read-turns.js'
 import { renderStats } from '../render-stats.js'
+import { table } from '../table.js'
 import { duration } from '../units.js'
 
 export interface ChatOptions extends CommonOptions, DecoderOptions {
@@ -42,7 +43,7 @@ export async function chat(context: Context, question: string | undefined, optio
   if (options.json) {
     const { text, finishReason, message: said, toolCalls, stats } = result
     await printJson(context, { model: opened.model, text, finishReason, message: said, toolCalls, stats, timings: { load, answer: performance.now() - answering } })
-  } else if (options.stats) await context.err.print(...renderStats(result.stats, context.err), context.err.colors.dim(`  ended by ${result.finishReason} · opened in ${duration(load)}`))
+  } else if (options.stats) await context.err.print(...renderStats(result.stats, context.err), ...table([[`ended by ${result.finishReason} · opened in ${duration(load)}`]], context.err.width).map(context.err.colors.dim))
   return isCut(result, options) ? exitCodes.unfinished : exitCodes.done
 }
 
@@ -141,6 +142,8 @@ async function talk(context: Context, terminal: Terminal, { conversation: first,
   let last: AnswerResult | undefined
   let answering: AbortController | undefined
   let warned = false
+  let left = false
+  progress.clear()
   if (!options.quiet) await out.print(dim('Ask something. /help says what else can be typed.'))
   using turns = readTurns(terminal, { prompt: `${cyan('›')} `, signal })
   turns.onInterrupt = () => {
@@ -155,7 +158,10 @@ async function talk(context: Context, terminal: Terminal, { conversation: first,
   for await (const turn of turns) {
     warned = false
     const said = turn.trim()
-    if (said === '/exit' || said === '/quit') break
+    if (said === '/exit' || said === '/quit') {
+      left = true
+      break
+    }
     if (said === '/help') await out.print(...HELP.map(([what, does]) => `  ${what.padEnd(8)}${dim(does)}`))
     else if (said === '/reset') {
       conversation = begin()
@@ -165,6 +171,7 @@ async function talk(context: Context, terminal: Terminal, { conversation: first,
       await out.print(dim(`Taken back: ${String(content).split('\n')[0]}`))
     })
     else if (said === '/stats') await out.print(...(last === undefined ? [dim('There is no answer yet.')] : renderStats(last.stats, out)))
+    else if (/^\/[a-z]+$/i.test(said)) await out.print(dim(`There is no ${said}: /help says what can be typed.`))
     else if (said !== '') {
       const stop = (answering = new AbortController())
       await attempt(context, async () => {
@@ -176,6 +183,9 @@ async function talk(context: Context, terminal: Terminal, { conversation: first,
     signal.throwIfAborted()
     turns.invite()
   }
+  // Who leaves by a key leaves the cursor behind an invitation.
+  if (!left) terminal.output.write('\n')
+  signal.throwIfAborted()
   return exitCodes.done
 }
 

@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { folderOf } from '../testing/documents.js'
@@ -69,6 +70,11 @@ describe('complete', () => {
     [['complete', '-', '--weights', 'int3'], 'x', 2, /Allowed choices are int4/],
     [['complete', '-', '--activations', 'int4'], 'x', 2, /Allowed choices are int8, int16/],
     [['complete', '-', '--temperature', 'hot'], 'x', 2, /Give a number from 0 on/],
+    [['complete', '-', '--draft', ''], 'x', 2, /TENON_USAGE option '--draft <model>' argument '' is invalid\. It is empty: give a value, or leave it out/],
+    [['complete', '-', '--model', ''], 'x', 2, /--model <model>' argument '' is invalid\. It is empty/],
+    [['complete', '-', '--device', ' '], 'x', 2, /--device <device>' argument ' ' is invalid\. It is empty/],
+    [['complete', '-', '--stop', ''], 'x', 2, /--stop <text>' argument '' is invalid\. It is empty/],
+    [['complete', ''], 'x', 2, /value '' is invalid for argument 'file'\. It is empty/],
     [['complete', '/no/such/file.py'], undefined, 1, /ENOENT/],
     [['complete', '-', '--context', '/no/such/file.py'], 'x', 1, /ENOENT/],
   ])('teaches what is wrong with %j', async (argv, stdin, code, words) => {
@@ -92,11 +98,26 @@ describe('complete', () => {
     expect((await run(['complete', '-', '-m', 'coder'], { openDecoder, stdin: '\0' })).stderr).toContain('What was piped in is no text')
   })
 
+  it('tells of bytes that are no UTF-8, and goes on', async () => {
+    await using folder = await folderOf({ 'good.py': 'a = "\uFFFDé"' })
+    const path = join(folder.path, 'latin.py')
+    await writeFile(path, Buffer.from('a = "é"', 'latin1'))
+    const openDecoder = fakeCompleter()
+    expect(await run(['complete', path, '-m', 'coder'], { openDecoder })).toMatchObject({ code: 0, stdout: 'return a', stderr: `note ${path} is not all UTF-8: the model is shown � for the rest\n` })
+    expect(await run(['complete', join(folder.path, 'good.py'), '-m', 'coder'], { openDecoder })).toMatchObject({ code: 0, stderr: '' })
+  })
+
   it('stops where Ctrl-C was pressed, with 130, and frees the model', async () => {
     const interruption = new AbortController()
     const openDecoder = fakeCompleter({ before: (index) => index === 1 && interruption.abort() })
     const { code, stdout, stderr } = await run(['complete', '-', '-m', 'coder'], { openDecoder, stdin: 'x', signal: interruption.signal })
     expect({ code, stdout, stderr }).toEqual({ code: 130, stdout: 'return', stderr: '' })
     expect(openDecoder.freed).toBe(1)
+  })
+  it('leaves the terminal at a line of its own where Ctrl-C was pressed', async () => {
+    const interruption = new AbortController()
+    const openDecoder = fakeCompleter({ before: (index) => index === 1 && interruption.abort() })
+    const stopped = await run(['complete', '-', '-m', 'coder', '--quiet'], { openDecoder, stdin: 'x', signal: interruption.signal, isTTY: true })
+    expect(stopped).toMatchObject({ code: 130, stdout: 'return\n' })
   })
 })

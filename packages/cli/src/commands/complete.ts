@@ -2,14 +2,16 @@ import { readFile } from 'node:fs/promises'
 import { relative } from 'node:path'
 import { addAbortSignal } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
-import type { CompletionInput, CompletionResult, CompletionScope } from '@tenon/task-codegen'
+import type { Completion, CompletionInput, CompletionResult, CompletionScope } from '@tenon/task-codegen'
 import { printJson, progressFor, type CommonOptions, type Context } from '../context.js'
 import { divide, parsePlace } from '../cursor.js'
-import { decodeText } from '../decode-text.js'
+import { decodeText, isText } from '../decode-text.js'
 import { generationOptions, openingOptions, type DecoderOptions } from '../decoder-options.js'
 import { UsageError } from '../errors/usage-error.js'
 import { exitCodes } from '../exit-codes.js'
+import type { Progress } from '../progress.js'
 import { renderStats } from '../render-stats.js'
+import { table } from '../table.js'
 import { duration } from '../units.js'
 
 export interface CompleteOptions extends CommonOptions, DecoderOptions {
@@ -29,15 +31,15 @@ export interface CompleteOptions extends CommonOptions, DecoderOptions {
 
 /** `tenon complete FILE --at LINE:COL`: what is to be written there. */
 export async function complete(context: Context, file: string, options: CompleteOptions): Promise<number> {
-  const { out, err, signal } = context
+  const { err, signal } = context
   const at = options.at === undefined ? undefined : parsePlace(options.at)
-  const { prefix, suffix } = divide(await read(context, file), { at, marker: options.marker })
+  using progress = progressFor(context, options)
+  const { prefix, suffix } = divide(await read(context, file, progress), { at, marker: options.marker })
   const input = { prefix, suffix, ...(await surroundings(file, options)) }
 
-  using progress = progressFor(context, options)
   const began = performance.now()
   await using opened = await context.openDecoder({ task: 'code-generation', ...openingOptions(options), signal, progress })
-  const completer = await opened.completer()
+  const completer = await opened.completer({ infills: suffix.trim() !== '' && options.prefixOnly !== true })
   const loaded = performance.now()
   progress.stage('reading the prompt')
   const completion = completer(input, {
@@ -51,31 +53,43 @@ export async function complete(context: Context, file: string, options: Complete
     signal,
   })
 
-  let last = ''
-  for await (const text of completion) {
-    if (options.json) continue
-    progress.clear()
-    await out.write((last = text))
-  }
-  progress.clear()
-  const result = await completion.result
+  const result = await show(context, completion, options, progress)
   if (options.json) await printJson(context, { model: opened.model, ...resultJson(result), timings: { load: loaded - began, complete: performance.now() - loaded } })
-  else if (out.interactive && !last.endsWith('\n')) await out.write('\n')
-  if (options.stats && !options.json) await err.print(...renderStats(result.stats, err), err.colors.dim(`  ${shown(result)} · opened in ${duration(loaded - began)}`))
+  if (options.stats && !options.json) await err.print(...renderStats(result.stats, err), ...table([[`${shown(result)} · opened in ${duration(loaded - began)}`]], err.width).map(err.colors.dim))
   return exitCodes.done
 }
 
+/** Prints a completion as it comes. A terminal's line is ended whatever comes in between; a pipe gets the text alone. */
+async function show({ out }: Context, completion: Completion, options: CompleteOptions, progress: Progress): Promise<CompletionResult> {
+  let last: string | undefined
+  try {
+    for await (const text of completion) {
+      if (options.json) continue
+      progress.clear()
+      await out.write((last = text))
+    }
+    last ??= ''
+    return await completion.result
+  } finally {
+    progress.clear()
+    if (!options.json && out.interactive && last !== undefined && !last.endsWith('\n')) await out.write('\n')
+  }
+}
+
 /** A file, or what is piped in. */
-async function read(context: Context, file: string): Promise<string> {
-  const text = await readText(context, file)
-  if (text.includes('\0')) throw new UsageError({ message: `${file === '-' ? 'What was piped in' : file} is no text: it has zero bytes`, remedy: 'Name a file of code or prose, in UTF-8, or UTF-16 with a byte order mark' })
+async function read(context: Context, file: string, progress: Progress): Promise<string> {
+  const bytes = await readBytes(context, file)
+  const text = decodeText(bytes)
+  const name = file === '-' ? 'What was piped in' : file
+  if (text.includes('\0')) throw new UsageError({ message: `${name} is no text: it has zero bytes`, remedy: 'Name a file of code or prose, in UTF-8, or UTF-16 with a byte order mark' })
+  if (text.includes('\uFFFD') && !isText(bytes)) progress.note(`${name} is not all UTF-8: the model is shown � for the rest`)
   return text
 }
 
-async function readText({ stdin, signal }: Context, file: string): Promise<string> {
-  if (file !== '-') return decodeText(await readFile(file, { signal }))
+async function readBytes({ stdin, signal }: Context, file: string): Promise<Uint8Array> {
+  if (file !== '-') return readFile(file, { signal })
   if (stdin === undefined) throw new UsageError({ message: 'Nothing was piped in', remedy: 'Pipe the text before the cursor: cat start.py | tenon complete -; or name a file' })
-  return decodeText(await buffer(addAbortSignal(signal, stdin)))
+  return buffer(addAbortSignal(signal, stdin))
 }
 
 /** All but the text itself. Files are known to the model by their paths from here, as a repository's are. */

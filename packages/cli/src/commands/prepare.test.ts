@@ -42,6 +42,10 @@ describe('prepare', () => {
     expect(await run(['prepare', copy.path, '--weights', 'int8'])).toMatchObject({ code: 0 })
   })
 
+  it('tells of nothing where a model is an exported graph, whose weights lie beside it', async () => {
+    expect(await run(['prepare', '@tenon/model-all-minilm-l6-v2'])).toMatchObject({ code: 0, stdout: 'Nothing is kept for @tenon/model-all-minilm-l6-v2: its weights are run as they lie, or could not be kept\n' })
+  })
+
   it('refuses formats and blocks that there are not', async () => {
     for (const options of [['--weights', 'int3'], ['--block', '48'], ['--activations', 'int4']]) expect((await run(['prepare', model.path, ...options])).code).toBe(2)
   })

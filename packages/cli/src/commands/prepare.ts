@@ -1,4 +1,5 @@
-import { stat } from 'node:fs/promises'
+import { realpath, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import type { Checkpoint, Graphs } from '@tenon/core'
 import { printJson, progressFor, type CommonOptions, type Context } from '../context.js'
 import { exitCodes } from '../exit-codes.js'
@@ -38,7 +39,7 @@ export async function prepareCommand(context: Context, model: string, options: P
     try {
       const compress = { name: 'weight-only', bits: bitsOf[weights], ...(block !== undefined && { blockSize: block }), ...(small && { prefill: 'same' as const }), ...(activations !== undefined && { activations }) } as const
       const { graphs } = await runtime.build(checkpoint, { head: wanted ?? (await usualHead(checkpoint.config, runtime.plugins.models)), compress, signal })
-      const files = await Promise.all(keptFiles(graphs, checkpoint).map(async (path) => ({ path, bytes: (await stat(path)).size })))
+      const files = await Promise.all((await keptFiles(graphs, checkpoint)).map(async (path) => ({ path, bytes: (await stat(path)).size })))
       const milliseconds = performance.now() - began
       progress.clear()
       if (options.json) await printJson(context, { model, weights, files, milliseconds })
@@ -53,9 +54,11 @@ export async function prepareCommand(context: Context, model: string, options: P
   }
 }
 
-/** Files that weights lie in, and that are none of the checkpoint's. */
-function keptFiles(graphs: Graphs, { constants }: Checkpoint): readonly string[] {
+/** Files that weights lie in, and that are none of the checkpoint's: an exported graph has its weights beside it. */
+async function keptFiles(graphs: Graphs, checkpoint: Checkpoint): Promise<readonly string[]> {
+  const { constants, graph: exported } = checkpoint
   const own = new Set(Array.from(constants.values(), ({ file }) => file?.path))
+  const beside = exported === undefined ? undefined : dirname(await realpath(await checkpoint.path(exported)))
   const all = Object.values(graphs).flatMap((graph) => Array.from(graph.constants.values(), ({ file }) => file?.path))
-  return Array.from(new Set(all.filter((path) => path !== undefined && !own.has(path)))) as string[]
+  return Array.from(new Set(all.filter((path) => path !== undefined && !own.has(path) && !(beside !== undefined && dirname(path) === beside)))) as string[]
 }

@@ -8,12 +8,16 @@ export interface Description {
   readonly remedy: string
 }
 
+const OTHER_FAMILY = 'Choose a model of another family: ask and embed read with BERT and its kin, chat and complete write with Llama, Mistral, Qwen, GPT-2 and StarCoder2'
+
 /** Splits any error into what happened and what to do. */
 export function describe(error: unknown): Description {
   if (TenonError.isInstance(error)) {
     const { code, remedy } = error
     const end = error.message.lastIndexOf(`. ${remedy}`)
-    return { code, message: end === -1 ? error.message : error.message.slice(0, end), remedy }
+    // Who types a command has no plugins to add.
+    const forUser = code === 'TENON_NO_SUCH_FAMILY' && remedy.startsWith('Add its plugin') ? OTHER_FAMILY : remedy
+    return { code, message: end === -1 ? error.message : error.message.slice(0, end), remedy: forUser }
   }
   if (error instanceof CommanderError) return describeUsage(error.message)
   if (isSystemError(error)) return { code: error.code, message: error.message.replace(`${error.code}: `, ''), remedy: systemRemedy(error.code) }

@@ -54,6 +54,13 @@ const document = arbitrary.map((schema) => ({
   allOf: [schema],
 }))
 
+/** A proxy that can be asked nothing any more. */
+function revoked(): object {
+  const { proxy, revoke } = Proxy.revocable({}, {})
+  revoke()
+  return proxy
+}
+
 /** The constraint to a schema; `undefined` where it was refused since nothing satisfies it. */
 function satisfiable(schema: unknown, options?: JsonSchemaOptions): ConstraintFactory | undefined {
   try {
@@ -178,8 +185,27 @@ describe('a JSON schema', () => {
     ['nothing in a list', { enum: [undefined] }, '#/enum/0'],
     ['a date', { const: new Date(0) }, '#/const'],
     ['a function alone', () => true, '#'],
+    ['a getter that throws', { properties: { get a(): never { throw new Error('not now') } } }, '#/properties'],
+    ['a proxy that throws', { properties: { a: new Proxy({}, { ownKeys: () => { throw new Error('not here') } }) } }, '#/properties/a'],
+    ['a proxy of which nothing is left', { items: revoked() }, '#/items'],
+    ['a list without end', { enum: Object.assign([], { length: 4_000_000_000 }) }, '#'],
   ])('is refused where it holds what JSON does not: %s', (_, schema, path) => {
     expect(() => jsonSchema(schema)).toThrow(expect.objectContaining({ code: 'TENON_UNSUPPORTED_SCHEMA', path }))
+  })
+
+  it('is refused where it makes up its parts as they are asked for', () => {
+    const endless = (): object => new Proxy({}, { ownKeys: () => ['anyOf', 'allOf'], getOwnPropertyDescriptor: () => ({ enumerable: true, configurable: true, value: undefined }), get: (_, key) => (key === 'toJSON' ? undefined : [endless(), endless()]) })
+    expect(() => jsonSchema(endless())).toThrow(UnsupportedSchemaError)
+  })
+
+  it('is read once, when it is passed', async () => {
+    const schema: Record<string, unknown> = { enum: ['a'] }
+    let asked = 0
+    const changing = { get enum() { return asked++ === 0 ? ['a'] : ['b', 1n] } }
+    const factories = [jsonSchema(schema), jsonSchema(changing)]
+    schema['enum'] = ['b']
+    expect(asked).toBe(1)
+    for (const factory of factories) expect([await allows(factory, '"a"'), await allows(factory, '"b"')]).toEqual([true, false])
   })
 
   it('is refused where a value in it leads back to itself, and not where a part stands in it twice', () => {

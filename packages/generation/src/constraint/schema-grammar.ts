@@ -1,10 +1,10 @@
 import { nearest } from '@tenon/core'
-import { checkJson } from './check-json.js'
 import { annotations, combine, type Schema } from './combine-schemas.js'
 import { decimals } from './decimals.js'
 import { exclude } from './exclusive-schemas.js'
 import { anyOf, choice, never, nothing, optional, repeat, rule, sequence, text, type Expression, type Grammar } from './expression.js'
 import { jsonCharacter, jsonCharacters, jsonInteger, jsonNumber, jsonString, otherThan } from './json-text.js'
+import { readJson } from './read-json.js'
 import { faultOf, parseRegularExpression } from './regular-expression.js'
 import { schemaFormats } from './schema-formats.js'
 import { schemaTypes, typeOfValue, typesOf, type SchemaType } from './schema-types.js'
@@ -32,8 +32,7 @@ const blank: Expression = optional(choice(text(' '), sequence(text('\n'), repeat
  * @throws UnsupportedSchemaError
  */
 export function schemaGrammar(schema: unknown, whitespace: boolean): Grammar {
-  checkJson(schema)
-  const compiler = new SchemaCompiler(schema, whitespace ? blank : nothing)
+  const compiler = new SchemaCompiler(readJson(schema), whitespace ? blank : nothing)
   return { rules: compiler.rules, root: compiler.root }
 }
 

@@ -17,6 +17,7 @@ export function readDraft(where: string, draft: unknown): { readonly choices: Mo
   const fail = (problem: string, remedy: string): never => {
     throw new InvalidOptionError({ where, option: 'draft', problem, remedy })
   }
+  if (draft === '' || (draft as DraftChoice | null)?.model === '') return fail('is empty', "Name a smaller model of the same vocabulary, as 'model' names one; or leave it out")
   if (typeof draft === 'string' || draft instanceof URL) return { choices: { model: draft }, tokens: DRAFT_TOKENS }
   if (typeof draft !== 'object' || draft === null) return fail(`is ${kindOf(draft)}`, "Name a smaller model of the same vocabulary: draft: './Qwen2.5-Coder-0.5B', or { model, backend, compress }")
   checkOptions(`the draft of ${where}`, draft, ['model', 'backend', 'compress', 'role', 'tokens'])

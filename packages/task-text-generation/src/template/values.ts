@@ -236,16 +236,21 @@ export function isRecord(data: unknown): data is Readonly<Record<string, unknown
 
 /**
  * Data for a template: JSON's types are taken over, and what else there is becomes a word for it, as transformers does.
+ * @param taken What was taken over before: it may stand in the data many times.
  * @throws Fault where it is nested too deep.
  */
-export function fromData(data: unknown, depth = 0): Value {
+export function fromData(data: unknown, depth = 0, taken = new Map<object, Value>()): Value {
   if (depth > DEEPEST_DATA) throw failed(`is given data that nests deeper than ${DEEPEST_DATA} levels`)
   if (data === null || data === undefined) return null
   if (typeof data === 'string' || typeof data === 'boolean') return data
   if (typeof data === 'number') return numeric(data, !Number.isInteger(data))
   if (typeof data === 'bigint') return Number(data)
-  if (Array.isArray(data)) return data.map((item) => fromData(item, depth + 1))
   if (typeof data !== 'object') return `<${typeof data}>`
-  if (!isRecord(data)) return `<${data.constructor.name}>`
-  return new Map(Object.entries(data).filter(([, value]) => value !== undefined).map(([key, value]) => [key, fromData(value, depth + 1)]))
+  const known = taken.get(data)
+  if (known !== undefined) return known
+  const isList = Array.isArray(data)
+  if (!isList && !isRecord(data)) return `<${data.constructor.name}>`
+  const value: Value = isList ? data.map((item) => fromData(item, depth + 1, taken)) : new Map(Object.entries(data).filter(([, part]) => part !== undefined).map(([key, part]) => [key, fromData(part, depth + 1, taken)]))
+  taken.set(data, value)
+  return value
 }

@@ -1,0 +1,41 @@
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openDecoder } from './open-decoder.js'
+import { run } from './testing/run.js'
+
+const chatModel = fileURLToPath(new URL('../../task-text-generation/fixtures/chat', import.meta.url))
+
+/** A model whose weights lack a layer: it fails as soon as they are looked at. */
+let incomplete: string
+beforeAll(async () => {
+  incomplete = await mkdtemp(join(tmpdir(), 'tenon-cli-'))
+  await cp(chatModel, incomplete, { recursive: true })
+  await writeFile(join(incomplete, 'config.json'), JSON.stringify({ ...(JSON.parse(await readFile(join(chatModel, 'config.json'), 'utf8')) as object), num_hidden_layers: 3 }))
+})
+afterAll(() => rm(incomplete, { recursive: true }))
+
+const complete = (model: string, stdin: string, ...options: string[]) => run(['complete', '-', '-m', model, '-n', '4', ...options], { openDecoder, stdin })
+
+describe('a model that writes', () => {
+  it('and cannot fill in is refused before its weights are looked at, where there is text behind the cursor', async () => {
+    const failed = await complete(incomplete, 'a = 1\nb = 2\n', '--at', '1:5')
+    expect(failed).toMatchObject({ code: 1, stdout: '' })
+    expect(failed.stderr).toMatch(/^error TENON_NO_INFILLING .*\n {2}Choose a model .* --prefix-only/)
+    for (const [stdin, ...options] of [['a = '], ['a = █\n', '--marker', '█'], ['a = 1\n', '--at', '1:5', '--prefix-only']] as const) expect((await complete(incomplete, stdin, ...options)).stderr).toMatch(/^error TENON_WEIGHT_MISMATCH/)
+  })
+
+  it('is asked for where one that reads was named', async () => {
+    for (const argv of [['chat', 'Hi'], ['complete', '-']]) {
+      const failed = await run([...argv, '-m', '@tenon/model-all-minilm-l6-v2'], { openDecoder, ...(argv[0] === 'complete' && { stdin: 'x' }) })
+      expect(failed).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(/^error TENON_NO_SUCH_HEAD @tenon\/model-all-minilm-l6-v2 does not write: .*\n {2}Name a model that does, such as SmolLM2/) })
+    }
+  })
+
+  it('goes on from the prefix where nothing else is asked', async () => {
+    expect(await complete(chatModel, 'a = 1\nb = 2\n', '--at', '1:5', '--prefix-only')).toMatchObject({ code: 0, stderr: '' })
+    expect(await complete(chatModel, 'a = \n \n', '--at', '1:5')).toMatchObject({ code: 0, stderr: '' })
+  })
+})
