@@ -120,6 +120,21 @@ describe('a completion', () => {
     expect(await short({ prefix: '' })).toMatchObject({ finishReason: 'end-token', text: 'total' })
   })
 
+  it('closes the body it was to write, wherever that is cut off, unless the caller had it end there', async () => {
+    const { ask } = await completing('\n  total(result)\n  return result\n}\n\nnext()\n')
+    const text = async (call: CompletionOptions) => (await ask({ path: 'a.js', prefix: 'function f(result) {' }, { healing: false, ...call })).text
+    expect(await text({})).toBe('\n  total(result)\n  return result\n}')
+    expect(await text({ maxNewTokens: 8 })).toMatch(/^\n  total?\(?[a-z]*\)?\n\}$/)
+    expect(await text({ maxNewTokens: 1, scope: 'function' })).toBe('')
+    expect(await text({ stop: ['\n  return'] })).toBe('\n  total(result)')
+  })
+
+  it('is streamed as it ends, though spaces become tabs', async () => {
+    const { ask } = await completing('total()\n    add(() => {\n      return result\n    })\n  })\n}\n')
+    const { text } = await ask({ path: 'a.js', prefix: 'function f() {\n\treturn print(() => {\n\t\t' })
+    expect(text).toBe('total()\n\t\tadd(() => {\n\t\t\treturn result\n\t\t})\n\t})')
+  })
+
   it('does not write once more what stands behind the cursor', async () => {
     const { ask, decoder } = await completing('total = 1\n    total = add(total)\n    return total\n')
     const { text } = await ask({ path: 'a.py', prefix: 'def f():\n    ', suffix: '\n    total = add(total)\n    return total\n' }, { scope: 'block' })
@@ -185,7 +200,8 @@ describe('several candidates', () => {
   it('differ by their seeds where the caller samples', async () => {
     const { ask, decoder } = await completing('x')
     await ask(python, { candidates: 2, temperature: 0.3, seed: 5 })
-    expect(decoder.requests.map(({ temperature, seed }) => [temperature, seed])).toEqual([[0.3, 5], [0.3, 6]])
+    await ask(python, { candidates: 3, temperature: 0.3, seed: Number.MAX_SAFE_INTEGER - 1 })
+    expect(decoder.requests.map(({ temperature, seed }) => [temperature, seed])).toEqual([[0.3, 5], [0.3, 6], [0.3, Number.MAX_SAFE_INTEGER - 1], [0.3, Number.MAX_SAFE_INTEGER], [0.3, 0]])
   })
 })
 

@@ -74,7 +74,7 @@ async function run({ decoder, format, prompter }: Opened, input: CompletionInput
       signal,
     }
     const before = performance.now() - began
-    const release = releasing(suffix, stop, structure.finish)
+    const release = releasing(suffix, stop, (text) => structure.finish(text, true))
     const made = await Promise.all(
       Array.from({ length: candidates }, (_, index) => generate({ decoder, prompt, structure, suffix, stop, maxNewTokens }, { ...request, ...varied(sampling, index) }, candidates === 1 ? { release, emit } : undefined)),
     )
@@ -100,8 +100,14 @@ function languageNamed(language: string | undefined, path = ''): CodeLanguage | 
 function varied({ temperature, seed, topP }: CompletionOptions, index: number): Pick<CompletionOptions, 'temperature' | 'seed' | 'topP'> {
   if (index === 0) return {}
   // arXiv:2107.03374, section 3.3: 0.8 where several samples are drawn, with nucleus sampling at 0.95.
-  if (temperature === undefined || temperature === 0) return { temperature: 0.8, topP: topP ?? 0.95, seed: (seed ?? 0) + index }
-  return seed === undefined ? {} : { seed: seed + index }
+  if (temperature === undefined || temperature === 0) return { temperature: 0.8, topP: topP ?? 0.95, seed: furtherSeed(seed ?? 0, index) }
+  return seed === undefined ? {} : { seed: furtherSeed(seed, index) }
+}
+
+/** Behind the greatest seed comes 0. */
+function furtherSeed(seed: number, index: number): number {
+  const left = Number.MAX_SAFE_INTEGER - seed
+  return index <= left ? seed + index : index - left - 1
 }
 
 interface Around {
@@ -149,9 +155,11 @@ async function generate({ decoder, prompt: { cut }, structure, suffix, stop, max
   }
   const result: GenerationResult = await generation.result
   const whole = own(result.text)
-  const text = structure.finish(whole.slice(0, repetitionAt(whole, suffix, true)))
+  const finishReason = reasonOf(result, reason)
+  // Who stops at a text does not want what comes behind it.
+  const text = structure.finish(whole.slice(0, repetitionAt(whole, suffix, true)), finishReason === 'stop-string')
   const several = streaming === undefined ? { ...result, errors: structure.score(text) } : undefined
-  return { candidate: candidateOf(text, reasonOf(result, reason), several), stats: fresh === undefined ? result.stats : { ...result.stats, generatedTokens: Math.min(maxNewTokens, fresh.of(result.stats.generatedTokens)) } }
+  return { candidate: candidateOf(text, finishReason, several), stats: fresh === undefined ? result.stats : { ...result.stats, generatedTokens: Math.min(maxNewTokens, fresh.of(result.stats.generatedTokens)) } }
 }
 
 /** @param cut Why the text was cut, where it was. */

@@ -1,6 +1,7 @@
 export { codeGeneration, type CodeGenerationOptions } from './code-generation.js'
 export type { Completion, CompletionResult } from './completion.js'
 export { NoInfillingError } from './errors/no-infilling-error.js'
+export { checkInfilling } from './fim/check-infilling.js'
 export type { CodeGenerator } from './generator.js'
 export type { CompletionInput, CompletionOptions } from './options.js'
 export type { ContextFile } from './prompt/layout.js'

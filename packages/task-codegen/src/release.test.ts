@@ -32,6 +32,16 @@ describe('what is shown of a completion', () => {
     expect(shown(['f(a', 'f(a ', 'f(a b'], { finish: (text) => `${text.trimEnd()})` })).toEqual(['f(a', '', ' b'])
   })
 
+  it('holds back what may end a comment, a string or an element', () => {
+    expect(shown(['a', 'a *', 'a */'])).toEqual(['a', '', ' */'])
+    expect(shown(['a', 'a"', 'a""', 'a""" '])).toEqual(['a', '', '', '"""'])
+    expect(shown(['a', 'a</', 'a</b', 'a</b>'])).toEqual(['a', '', '', '</b>'])
+  })
+
+  it('holds back a line that may be the one behind the cursor, however short that is', () => {
+    expect(shown(['a\n', 'a\nb', 'a\nb:', 'a\nb: 2'], { suffix: '\nb: 1\n' })).toEqual(['a', '', '', '\nb: 2'])
+  })
+
   it('holds back what stands behind the cursor in its line', () => {
     expect(shown(['f(a', 'f(a)', 'f(a))', 'f(a))x'], { suffix: ')\nb' })).toEqual(['f(a', '', ')', ')x'])
   })

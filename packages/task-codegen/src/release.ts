@@ -22,7 +22,7 @@ export function releasing(suffix: string, stop: readonly string[], finish: (text
   let all = '' // what `shown` was made of, if nothing of that was left out
   return {
     next(text) {
-      const held = text.slice(0, Math.min(beginningOf(text, heldBack), beginningOfRepetition(text, suffix), undecided(text))).trimEnd()
+      const held = text.slice(0, Math.min(beginningOf(text, heldBack), beginningOfRepetition(text, suffix), undecided(text), text.search(closing))).trimEnd()
       let sure = ''
       // Most tokens are words in a line that is theirs: finishing leaves them as they are, and is not worth its while.
       if (alone && all !== '' && held.startsWith(all) && plain.test(held.slice(all.length))) sure = shown + held.slice(all.length)
@@ -59,6 +59,9 @@ function undecided(text: string): number {
   }
   return end
 }
+
+/** What may become the end of a comment, of a string of many lines or of an element: it may stand behind the cursor already. */
+const closing = /(?:\*+|"{1,2}|'{1,2}|<\/?[\w.:-]*|)$/
 
 /** Nothing that opens, closes or ends anything. */
 const plain = /^[\w \t.,+*=<>]*$/

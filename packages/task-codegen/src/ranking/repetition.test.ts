@@ -15,6 +15,12 @@ describe('a completion that goes on with what stands behind the cursor', () => {
     expect(repetitionAt('\n *\n * Returns the total.\n', comment, false)).toBe(0)
   })
 
+  it('ends before a closing tag in the same column, and before no other', () => {
+    expect(repetitionAt('<li>\n  </li>\n</ul>\n', '\n</ul>\n', false)).toBe('<li>\n  </li>'.length)
+    expect(repetitionAt('<div>\n  </div>\n', '\n</div>\n', true)).toBeUndefined()
+    expect(beginningOfRepetition('a\n</', '\n</ul>\n')).toBe(2)
+  })
+
   it('is told when the line has ended', () => {
     expect(repetitionAt('price = 1\n    total += price', suffix, false)).toBeUndefined()
     expect(repetitionAt('price = 1\n    total += price + 1\n', suffix, false)).toBeUndefined()
@@ -31,5 +37,9 @@ describe('a completion that goes on with what stands behind the cursor', () => {
     expect(beginningOfRepetition('a\n    ', suffix)).toBe(2)
     expect(beginningOfRepetition('a\n    x', suffix)).toBe(7)
     expect(beginningOfRepetition('tot', suffix)).toBe(3)
+    expect(beginningOfRepetition('a\n}\n', '\n}\n`\n')).toBe(2)
+    expect(beginningOfRepetition('a\r\n}\r\n', '\n}\n`\n')).toBe(3)
+    expect(beginningOfRepetition('a\n}\nb', '\n}\n`\n')).toBe(5)
+    expect(beginningOfRepetition('a\r\n}\r', '\n}\n`\n')).toBe(3)
   })
 })

@@ -44,6 +44,11 @@ export function indentationOf(line: string): string {
   return /^[^\S\r\n]*/.exec(line)![0]
 }
 
+/** Whether the cursor stands at the beginning of a line that is written already. */
+export function beforeLine({ line, suffix, top }: Cursor): boolean {
+  return line.trim() === '' && suffix.midLine && top?.kind !== 'string' && top?.kind !== 'comment'
+}
+
 export function cursorAt({ prefix, suffix, language }: { prefix: string; suffix: string; language: CodeLanguage | undefined }): Cursor {
   const offset = -prefix.length
   // In a file that is indented by tabs alone any width will do: that of a model that writes spaces all the same. Otherwise Python's own.

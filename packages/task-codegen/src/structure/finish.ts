@@ -1,8 +1,8 @@
-import { type Cursor, indentationOf } from './cursor.js'
+import { missing } from './closing.js'
+import { beforeLine, type Cursor } from './cursor.js'
 import { inStyle } from './indentation.js'
 import type { Scanner } from './scanner/scanner.js'
-import type { Frame } from './scanner/token.js'
-import { closedBy } from './suffix.js'
+import type { Target } from './target.js'
 
 interface Reading {
   readonly scanner: Scanner
@@ -28,6 +28,8 @@ export function readCompletion(cursor: Cursor, text: string): Reading {
 
 /** Nobody writes a longer line; machines do. */
 const longestOverlap = 1_000
+/** Within a string so many characters are the same by no chance, though they are brackets. */
+const leastProse = 4
 
 /** A completion must not end in what follows it. @param prose It is within a string or a comment. */
 function withoutOverlap(text: string, rest: string, prose: boolean): string {
@@ -39,10 +41,20 @@ function withoutOverlap(text: string, rest: string, prose: boolean): string {
     // The end of a longer word is no repetition, and neither is a bracket that closes one of the completion's own.
     if (before !== undefined && /\w/.test(before) && /\w/.test(piece[0]!)) continue
     // What is all of the rest, or prose, is the same whatever it closes.
-    if (!balanced(piece) && !((prose || length >= rest.trimEnd().length) && /^\s*[^\s\])}]/.test(piece) && /\w\w/.test(piece))) continue
+    const said = prose ? piece.trim().length >= leastProse || /\w\w/.test(piece) : length >= rest.trimEnd().length && /^\s*[^\s\])}]/.test(piece) && /\w\w/.test(piece)
+    if (!balanced(piece) && !said) continue
     return text.slice(0, -length)
   }
   return text
+}
+
+/** A completion that reached the end of a string or a comment of many lines, without the lines between the cursor and that end. */
+function withoutRest(text: string, { top, suffix }: Cursor): string {
+  if (top?.kind !== 'comment' && !(top?.kind === 'string' && top.multiline)) return text
+  const rest = suffix.text.slice(0, Math.max(0, suffix.text.indexOf(top.closer)))
+  if (!rest.includes('\n')) return text
+  const again = [rest, rest.replaceAll('\r\n', '\n')].find((each) => text.endsWith(each))
+  return again === undefined ? text : text.slice(0, -again.length)
 }
 
 function balanced(piece: string): boolean {
@@ -59,32 +71,12 @@ function balanced(piece: string): boolean {
   return depth >= 0 && quote === ''
 }
 
-/** Brackets and strings the completion opened and nothing closes. */
-function missing(cursor: Cursor, text: string, top: Frame | undefined): string {
-  const closed = closedBy(cursor.suffix.closers, top)
-  const parts: string[] = []
-  const lastBreak = text.lastIndexOf('\n')
-  let line: number | undefined
-  for (let frame = top; frame !== undefined && frame.at >= 0 && frame.depth > closed; frame = frame.parent) {
-    if (frame.kind === 'line') continue
-    if (frame.kind === 'string' || frame.kind === 'comment' || frame.at > lastBreak) {
-      parts.push(frame.kind === 'comment' ? ` ${frame.closer}` : frame.closer)
-      continue
-    }
-    // On a line of its own, unless what was opened on the same line has one.
-    const lineStart = frame.at === 0 ? 0 : text.lastIndexOf('\n', frame.at - 1) + 1
-    const indentation = indentationOf(lineStart === 0 ? cursor.line : text.slice(lineStart, frame.at))
-    parts.push(lineStart === line ? frame.closer : `\n${indentation}${frame.closer}`)
-    line = lineStart
-  }
-  return parts.join('')
-}
-
-/** A completion that was cut where it ends, made to fit: see Structure.finish. */
-export function fit(cursor: Cursor, cut: string): string {
+/** A completion that was cut where it ends, made to fit: see Structure.finish. @param target What it ought to have written, if that is closed, too. */
+export function fit(cursor: Cursor, cut: string, target: Target | undefined): string {
   const { rest, text: suffix } = cursor.suffix
-  let text = cut
+  let text = withoutRest(cut, cursor)
   if (rest.trim() !== '') text = withoutOverlap(text, rest, /^(?:string|comment|line)$/.test(cursor.top?.kind ?? ''))
+  const written = text
   const inString = readCompletion(cursor, text).scanner.top?.kind === 'string'
   if (!inString) {
     const trimmed = text.trimEnd()
@@ -93,9 +85,10 @@ export function fit(cursor: Cursor, cut: string): string {
     if (!separates) text = trimmed
   }
   if (/^[\]})]/.test(suffix) && cut.length > text.length && text.includes('\n') && /\n[^\S\n]*$/.test(cut)) text += cut.slice(cut.lastIndexOf('\n'))
+  const lineBreak = beforeLine(cursor) && text.trim() !== '' && /\n[^\S\n]*$/.test(written) ? `\n${cursor.line}` : ''
   const { scanner, starts } = readCompletion(cursor, text)
-  const closing = missing(cursor, text, scanner.top)
-  if (closing === '') return inStyle(text, starts, cursor)
-  const whole = text.trimEnd() + closing
+  const closing = missing(cursor, text, scanner, target)
+  if (closing === '' && lineBreak === '') return inStyle(text, starts, cursor)
+  const whole = text.trimEnd() + closing + lineBreak
   return inStyle(whole, readCompletion(cursor, whole).starts, cursor)
 }

@@ -23,15 +23,40 @@ function stepOf(indents: readonly number[]): number {
   return [...counts].toSorted((a, b) => b[1] - a[1])[0]?.[0] ?? 4
 }
 
-/** The step of a few lines: what all their indentations are multiples of. */
-function commonStep(indents: readonly number[]): number {
-  const common = indents.reduce((a, b) => divisor(a, b), 0)
-  if (common >= 2 && common <= 4) return common
-  return common % 4 === 0 || common % 2 === 1 ? 4 : 2
+/**
+ * The spaces of a completion's own step, for a file that is indented by tabs: told by its first line that is indented, so that lines to come
+ * do not change those before.
+ */
+function ownStep(text: string, starts: readonly number[], cursor: Cursor): number {
+  let above = starts[0] === 0 ? lineAbove(cursor) : `${cursor.line}${text.slice(0, starts[0])}`
+  let depth = tabsOf(above)
+  for (const [index, start] of starts.entries()) {
+    const line = text.slice(start, starts[index + 1])
+    if (line.trim() === '') continue
+    const spaces = /^ */.exec(line)![0].length
+    if (spaces === 0) depth = tabsOf(line)
+    else {
+      if (opensBlock.test(above.replace(/\s+(?:\/\/|#).*/, ''))) depth++
+      if (/^\s*[)\]}]/.test(line)) depth--
+      const step = spaces / depth
+      return Number.isInteger(step) && step >= 2 && step <= 8 ? step : spaces % 4 === 0 ? 4 : spaces % 2 === 0 ? 2 : spaces % 3 === 0 ? 3 : 4
+    }
+    above = line
+  }
+  return 4
 }
 
-function divisor(a: number, b: number): number {
-  return b === 0 ? a : divisor(b, a % b)
+/** A line that ends in an opening bracket, a colon or an opening tag. */
+const opensBlock = /(?:[([{:]|<[\w.]*(?:\s[^<>]*)?[^/]>)\s*$/
+
+function tabsOf(line: string): number {
+  return /^\t*/.exec(line)![0].length
+}
+
+/** The last line above the cursor's on which there is something. */
+function lineAbove({ prefix, line }: Cursor): string {
+  const above = prefix.slice(0, prefix.length - line.length).trimEnd()
+  return above.slice(above.lastIndexOf('\n') + 1)
 }
 
 function spacesOf(lines: readonly string[]): number[] {
@@ -47,12 +72,11 @@ function styleOf({ prefix, suffix }: Cursor): FileStyle {
 }
 
 /** The column the cursor's line ought to begin in, as far as the line above tells. */
-function expectedColumn({ prefix, line, last, final, scanner, tabWidth }: Cursor, step: number): number {
+function expectedColumn(cursor: Cursor, step: number): number {
+  const { last, final, scanner, tabWidth } = cursor
   if (last === undefined) return 0
-  const above = prefix.slice(0, prefix.length - line.length).trimEnd()
-  const aboveLine = above.slice(above.lastIndexOf('\n') + 1)
   const opens = last.type === 'open' || (scanner.lexis.syntax === 'indentation' && final.lines.afterHeader)
-  return columnOf(indentationOf(aboveLine), tabWidth) + (opens ? step : 0)
+  return columnOf(indentationOf(lineAbove(cursor)), tabWidth) + (opens ? step : 0)
 }
 
 /**
@@ -73,8 +97,9 @@ export function inStyle(text: string, starts: readonly number[], cursor: Cursor)
   }
   const parts: string[] = []
   let from = first
-  const step = commonStep(spacesOf(text.split('\n').slice(1)))
-  for (const start of starts) {
+  const own = cursor.line === '' && !/^(?:string|comment)$/.test(cursor.top?.kind ?? '') ? [0, ...starts] : starts
+  const step = style.tabs === true ? ownStep(text, own, cursor) : style.step
+  for (const start of own) {
     if (start < from) continue
     const indentation = indentationOf(text.slice(start, start + 1_000))
     parts.push(text.slice(from, start), reindented(indentation, style, step))

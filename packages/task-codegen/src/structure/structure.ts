@@ -2,10 +2,9 @@ import { checkOptions, InvalidInputError, InvalidOptionError } from '@tenon/core
 import { cursorAt, type Cursor } from './cursor.js'
 import { fit, readCompletion } from './finish.js'
 import { type Grammar, grammarOf } from './grammar.js'
+import { Growing } from './growing.js'
 import { codeLanguages, type CodeLanguage } from './language.js'
 import { completionScopes, type CompletionScope } from './scopes.js'
-import { closedBeforeSemicolons } from './semicolons.js'
-import { Stop } from './stop.js'
 import { closedBy } from './suffix.js'
 import { Syntax } from './syntax.js'
 import { type Target, targetOf } from './target.js'
@@ -35,16 +34,18 @@ export interface Structure extends Disposable {
   readonly until: (completion: string) => number | undefined
   /**
    * The completion as it should be inserted: cut where it ends, without what follows the cursor anyway, brackets and quotes closed that
-   * it opened, in the file's indentation and line ends, without trailing white space. Finishing twice changes nothing.
+   * it opened, in the file's indentation and line ends, without trailing white space. Where the scope is a block around the cursor, that is
+   * closed, too, as far as nothing behind the cursor does. Finishing twice changes nothing.
+   * @param partial More may come, or the caller had it end here: the block is left open.
    */
-  readonly finish: (completion: string) => string
+  readonly finish: (completion: string, partial?: boolean) => string
   /** How many more errors the file has with this completion (as `finish` leaves it) than without; below 0, fewer. */
   readonly score: (completion: string) => number
   dispose(): void
 }
 
 /** Completions that grow side by side. */
-const mostStops = 32
+const mostGrowing = 32
 
 function checkText(what: string, text: unknown): void {
   if (typeof text !== 'string') throw new InvalidInputError({ what: `the ${what}`, problem: 'is no text', remedy: 'pass a string' })
@@ -55,7 +56,7 @@ class CursorStructure implements Structure {
   private readonly syntax: Syntax | undefined
   private readonly whole: Syntax | undefined
   /** One for each completion that grows, the last asked for last. */
-  private stops: readonly Stop[] = []
+  private growing: readonly Growing[] = []
   private errorsBefore: number | undefined
 
   constructor(
@@ -72,17 +73,27 @@ class CursorStructure implements Structure {
   }
 
   until = (completion: string): number | undefined => {
-    const known = this.stops.filter((stop) => stop.extends(completion)).toSorted((a, b) => b.length - a.length)[0]
-    const stop = known ?? new Stop(this.cursor, this.target, this.syntax)
-    this.stops = [...this.stops.filter((other) => other !== stop).slice(1 - mostStops), stop]
-    return stop.read(completion)
+    const known = this.growing.filter((each) => each.extends(completion)).toSorted((a, b) => b.length - a.length)[0]
+    const growing = known ?? new Growing(this.cursor, this.target, this.syntax)
+    this.growing = [...this.growing.filter((other) => other !== growing).slice(1 - mostGrowing), growing]
+    return growing.read(completion)
   }
 
-  finish = (completion: string): string => {
+  finish = (completion: string, partial = false): string => {
     checkText('completion', completion)
-    const mended = closedBeforeSemicolons(this.cursor, completion)
-    const end = new Stop(this.cursor, this.target, this.syntax).read(mended, true)
-    return fit(this.cursor, mended.slice(0, end))
+    const growing = new Growing(this.cursor, this.target, this.syntax)
+    growing.read(completion, true)
+    const text = fit(this.cursor, growing.whole, partial ? undefined : this.target)
+    return partial ? text : text + this.semicolon(text)
+  }
+
+  /** The semicolon of a `struct`, or of a call whose function was to be written, where the file cannot be read without. */
+  private semicolon(text: string): '' | ';' {
+    const { suffix, scanner } = this.cursor
+    if (this.target.kind !== 'block' || scanner.lexis.newline !== 'never' || !/[})]$/.test(text) || /^\s*[;,)]/.test(suffix.text)) return ''
+    if ((readCompletion(this.cursor, text).scanner.top?.depth ?? 0) >= this.target.frame.depth) return ''
+    const [without, withOne] = [this.errors(text), this.errors(`${text};`)]
+    return without !== undefined && withOne !== undefined && withOne < without ? ';' : ''
   }
 
   score = (completion: string): number => {
@@ -102,7 +113,7 @@ class CursorStructure implements Structure {
   /** Brackets of the completion that close nothing, or that nothing closes. */
   private unbalanced(completion: string): number {
     const { scanner, unmatched } = readCompletion(this.cursor, completion)
-    const closed = closedBy(this.cursor.suffix.closers, scanner.top)
+    const closed = closedBy(this.cursor.suffix.closersBehind(scanner), scanner.top)
     let open = 0
     for (let frame = scanner.top; frame !== undefined && frame.at >= 0; frame = frame.parent) if (frame.depth > closed) open++
     return unmatched + open

@@ -1,8 +1,9 @@
 import { closeBracket, openBracket } from './brackets.js'
 import { openComment, openDirective } from './comments.js'
-import { openTag } from './jsx.js'
+import { closeTagFromWithin, openTag, readStrayTag } from './jsx.js'
+import { readLineBreak } from './line-breaks.js'
 import type { Reading } from './reading.js'
-import { openPrefixed, openQuoted, openString, readRegularExpression } from './strings.js'
+import { endInterpolated, interpolatedString, openPrefixed, openQuoted, openString, readRegularExpression } from './strings.js'
 import type { Token } from './token.js'
 
 const operatorRun = /[=+\-*%&|^!~?:>.@]+/y
@@ -20,12 +21,16 @@ function runLength(pattern: RegExp, text: string, at: number): number {
 export function readCode(reading: Reading): Token | undefined {
   const { text, at } = reading
   const character = text[at]!
+  const string = interpolatedString(reading)
+  if (string !== undefined) {
+    const token = endInterpolated(reading, string)
+    if (token !== 'none') return token
+    if (character === '#') return reading.token('punctuation', at, at + 1)
+  }
   switch (character) {
     case '\n':
-      return reading.token('newline', at, at + 1)
     case '\r':
-      if (reading.lacks(at + 1)) return reading.wait()
-      return reading.token('newline', at, at + (text[at + 1] === '\n' ? 2 : 1))
+      return readLineBreak(reading, at)
     case '(':
     case '[':
     case '{':
@@ -51,13 +56,19 @@ export function readCode(reading: Reading): Token | undefined {
   if (lexis.quotes.includes(character) || (character === "'" && language === 'rust')) return openQuoted(reading, at, at)
   if (character === '`' && lexis.backtick !== undefined) {
     const template = lexis.backtick === 'template'
-    return openString(reading, at, at + 1, { closer: '`', multiline: true, escapes: template, interpolates: template })
+    return openString(reading, at, at + 1, { closer: '`', multiline: true, escapes: template, interpolates: template ? '${' : undefined })
   }
   if (character === '<') {
-    const tag = lexis.jsx === true && reading.expectsValue ? openTag(reading, at) : 'none'
+    const tag = lexis.jsx === true ? readTagInCode(reading) : 'none'
     return tag === 'none' ? reading.token('punctuation', at, at + 1) : tag
   }
   return readRun(reading)
+}
+
+function readTagInCode(reading: Reading): Token | undefined | 'none' {
+  const { at } = reading
+  const stray = readStrayTag(reading, at)
+  return stray === 'none' && reading.expectsValue ? openTag(reading, at) : stray
 }
 
 /** A comment, a regular expression or a division. */
@@ -66,6 +77,8 @@ function readSlash(reading: Reading): Token | undefined {
   if (reading.lacks(at + 1)) return reading.wait()
   if (text[at + 1] === '*' && lexis.blockComments !== undefined) return openComment(reading, at, at + 2, { kind: 'comment', closer: '*/' })
   if (lexis.regularExpressions === true && reading.expectsValue) return readRegularExpression(reading)
+  const closed = lexis.jsx === true && text[at + 1] === '>' ? closeTagFromWithin(reading) : undefined
+  if (closed !== undefined) return closed
   return reading.token('punctuation', at, at + 1)
 }
 

@@ -10,6 +10,8 @@ export interface Lexis {
   readonly tripled?: string
   /** What a string may begin with before its quote: `rb"…"`. */
   readonly stringPrefix?: RegExp
+  /** Behind which of those braces hold expressions. */
+  readonly interpolating?: RegExp
   readonly backtick?: 'template' | 'raw'
   readonly regularExpressions?: boolean
   readonly jsx?: boolean
@@ -28,7 +30,7 @@ const lexes: Readonly<Record<CodeLanguage, Lexis>> = {
   javascript,
   typescript,
   tsx: javascript,
-  python: { lineComments: ['#'], quotes: '"\'', tripled: '"\'', stringPrefix: /^(?:[rbfut]|[bft]r|r[bft])$/i, syntax: 'indentation', newline: 'always' },
+  python: { lineComments: ['#'], quotes: '"\'', tripled: '"\'', stringPrefix: /^(?:[rbfut]|[bft]r|r[bft])$/i, interpolating: /[ft]/i, syntax: 'indentation', newline: 'always' },
   java: { lineComments: ['//'], blockComments: { nested: false }, quotes: '"\'', tripled: '"', syntax: 'braces', newline: 'never' },
   go: { lineComments: ['//'], blockComments: { nested: false }, quotes: '"\'', backtick: 'raw', syntax: 'braces', newline: 'always' },
   rust: { lineComments: ['//'], blockComments: { nested: true }, quotes: '"', stringPrefix: /^(?:b|r|br|c|cr)$/, syntax: 'braces', newline: 'never' },

@@ -86,14 +86,15 @@ export class Reading {
 
   /** @param place Of what opens it; not its index. */
   push(kind: Frame['kind'], closer: string, place: number, other: Partial<Frame> = {}): void {
-    this.top = { kind, closer, at: place, parent: this.top, depth: (this.top?.depth ?? 0) + 1, block: false, body: false, escapes: false, multiline: false, interpolates: false, name: '', column: undefined, ...other }
+    this.top = { kind, closer, at: place, parent: this.top, depth: (this.top?.depth ?? 0) + 1, block: false, body: false, escapes: false, multiline: false, interpolates: undefined, name: '', column: undefined, ...other }
   }
 
   /** What was read last is no value: a slash begins a regular expression here, and `<` an element. */
   get expectsValue(): boolean {
     const { last, beforeLast } = this
     if (last === undefined || last.type === 'open' || last.type === 'directive') return true
-    if (last.type === 'close') return last.text === '}'
+    // Nobody divides an element.
+    if (last.type === 'close') return last.text === '}' || last.text.endsWith('>')
     // After a value, `!` says that it is not null.
     if (last.text === '!' && beforeLast?.end === last.start && /^(?:word|close|string)$/.test(beforeLast.type)) return false
     if (last.type === 'punctuation') return last.text !== '++' && last.text !== '--'

@@ -23,10 +23,10 @@ export class Scanner {
     return new Scanner(this.reading.clone())
   }
 
-  /** The same place, with nothing open but what is around the innermost. */
-  outside(): Scanner {
+  /** The same place, with nothing open but what is around a frame. */
+  outside(frame: Frame): Scanner {
     const reading = this.reading.clone()
-    reading.top = reading.top?.parent
+    reading.top = frame.parent
     return new Scanner(reading)
   }
 
@@ -114,7 +114,7 @@ function step(reading: Reading): Token | undefined {
     case 'tag':
       return readTag(reading, top)
     case 'element':
-      return readElement(reading, top)
+      return readElement(reading)
     default:
       return readCode(reading)
   }

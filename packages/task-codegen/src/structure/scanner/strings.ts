@@ -32,10 +32,12 @@ export function readString(reading: Reading, frame: Frame): Token | undefined {
       reading.top = frame.parent
       return reading.token('string', from, i, { frame, mismatched: true })
     }
-    if (frame.interpolates && character === '$') {
+    if (character === frame.interpolates?.[0]) {
       if (reading.lacks(i + 1)) return reading.waitAt(i)
-      if (text[i + 1] === '{') {
-        const token = reading.token('open', i, i + 2)
+      const doubled = frame.interpolates === '{' && text[i + 1] === '{'
+      if (doubled) i++
+      else if (text.startsWith(frame.interpolates, i)) {
+        const token = reading.token('open', i, i + frame.interpolates.length)
         reading.push('${', '}', reading.offset + i)
         return token
       }
@@ -60,11 +62,12 @@ export function openQuoted(reading: Reading, from: number, at: number): Token | 
     }
   }
   if (quote === "'" && lexis.syntax === 'unknown' && at > 0 && /\w/.test(text[at - 1]!)) return reading.token('punctuation', at, at + 1)
+  const interpolates = lexis.interpolating?.test(text.slice(from, at)) === true ? '{' : undefined
   if (lexis.tripled?.includes(quote) === true) {
     if (reading.lacks(at + 1) || (text[at + 1] === quote && reading.lacks(at + 2))) return reading.wait()
-    if (text[at + 1] === quote && text[at + 2] === quote) return openString(reading, from, at + 3, { closer: quote.repeat(3), multiline: true, escapes: true })
+    if (text[at + 1] === quote && text[at + 2] === quote) return openString(reading, from, at + 3, { closer: quote.repeat(3), multiline: true, escapes: true, interpolates })
   }
-  return openString(reading, from, at + 1, { closer: quote, escapes: true, multiline: language === 'rust' && quote === '"' })
+  return openString(reading, from, at + 1, { closer: quote, escapes: true, multiline: language === 'rust' && quote === '"', interpolates })
 }
 
 /** The string whose letters begin at `from` and whose quote stands at `at`, if one begins there. */
@@ -85,6 +88,33 @@ export function openPrefixed(reading: Reading, from: number, at: number): Token 
     if (found[2] === '(') return openString(reading, from, at + found[0].length, { closer: `)${found[1]}"`, multiline: true })
   }
   return openQuoted(reading, from, at)
+}
+
+/** Of what is open, so much is looked through for the string around. */
+const mostInString = 64
+
+/** The string in whose braces the text goes on as code: Python's, in which other rules hold for quotes, line breaks and `#`. */
+export function interpolatedString({ top, language }: Reading): Frame | undefined {
+  if (language !== 'python') return undefined
+  let frame = top
+  for (let steps = 0; frame !== undefined && frame.kind !== '${' && steps < mostInString; steps++) frame = frame.parent
+  return frame?.kind === '${' ? frame.parent : undefined
+}
+
+/** Ends a string from within its braces: at its quote where nothing else is open in them (before Python 3.12 at any), and with its line. */
+export function endInterpolated(reading: Reading, frame: Frame): Token | undefined | 'none' {
+  const { text, at, top } = reading
+  const character = text[at]!
+  if (/[\r\n]/.test(character)) {
+    if (frame.multiline) return 'none'
+    reading.top = frame.parent
+    return reading.token('string', at, at, { frame, mismatched: true })
+  }
+  if (character !== frame.closer[0] || top?.kind !== '${') return 'none'
+  if (frame.closer.startsWith(text.slice(at)) && reading.lacks(at + frame.closer.length - 1)) return reading.wait()
+  if (!text.startsWith(frame.closer, at)) return 'none'
+  reading.top = frame.parent
+  return reading.token('string', at, at + frame.closer.length, { frame })
 }
 
 /** A regular expression, or a division where its end is on no line. */

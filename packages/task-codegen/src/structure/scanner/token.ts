@@ -12,10 +12,10 @@ export interface Frame {
   readonly block: boolean
   /** A brace that seems to be the body of a function. */
   readonly body: boolean
-  /** Strings: a backslash escapes, lines may break, `${` interpolates. */
+  /** Strings: a backslash escapes, lines may break, what opens an expression in them. */
   readonly escapes: boolean
   readonly multiline: boolean
-  readonly interpolates: boolean
+  readonly interpolates: '${' | '{' | undefined
   /** Of tags their name, of brackets the word before them. */
   readonly name: string
   /** The column it opened in, where nothing but white space precedes it on its line. */
@@ -23,7 +23,8 @@ export interface Frame {
 }
 
 export interface Token {
-  readonly type: 'word' | 'number' | 'string' | 'comment' | 'directive' | 'open' | 'close' | 'punctuation' | 'newline'
+  /** `text`: what stands between JSX tags, and a tag's attributes by name. */
+  readonly type: 'word' | 'number' | 'string' | 'text' | 'comment' | 'directive' | 'open' | 'close' | 'punctuation' | 'newline'
   readonly text: string
   readonly start: number
   readonly end: number
