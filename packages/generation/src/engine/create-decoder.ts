@@ -112,7 +112,7 @@ export function createDecoder(parts: DecoderParts): Decoder & { dispose(): Promi
     if (ids.length === 1) return new Float32Array(0)
     scheduler.checkAlive()
     room(ids.length - 1, 0, 1)
-    const job = new ScoreJob(ids, signal, onChange)
+    const job = new ScoreJob(ids, cache.longest(1), signal, onChange)
     scheduler.add(job)
     return job.result
   }

@@ -29,7 +29,7 @@ export class DraftModel implements Speculator {
     this.#pace = new Pace(tokens)
   }
 
-  async propose(tokens: readonly number[], room: number, others: number, constraint?: Constraint): Promise<readonly number[]> {
+  propose(tokens: readonly number[], room: number, others: number, constraint?: Constraint): readonly number[] | Promise<readonly number[]> {
     if (this.#beyond || tokens.length >= this.#draft.contextLength) return []
     // Whoever steps beside this one does not wait until the draft, too, has read a long prompt.
     if (this.#reading !== 'done' && others > 0) {
@@ -37,7 +37,10 @@ export class DraftModel implements Speculator {
       return []
     }
     const count = Math.min(room, this.#draft.contextLength - tokens.length, this.#pace.next(others))
-    if (count <= 0) return []
+    return count <= 0 ? [] : this.#guess(tokens, count, constraint)
+  }
+
+  async #guess(tokens: readonly number[], count: number, constraint: Constraint | undefined): Promise<readonly number[]> {
     const drafted = await this.#generate(tokens, count, constraint)
     this.#reading = 'done'
     if (drafted === undefined) return []

@@ -231,6 +231,18 @@ describe('a guess under way', () => {
     expect(aborted()).toBe(1)
   })
 
+  it('keeps nobody else waiting', async () => {
+    const { decoder, waiting } = slow()
+    const one = decoder.generate({ prompt: [5, 6, 7], maxNewTokens: 30, endTokens: [] })
+    await until(() => waiting.length > 0)
+    const others = [[9, 8, 7], [4, 3]].map((prompt) => decoder.generate({ prompt, maxNewTokens: 60, endTokens: [], speculation: false }).result)
+    for (const { tokens } of await Promise.all(others)) expect(tokens).toHaveLength(60)
+    expect(waiting).toHaveLength(1)
+    const letGo = setInterval(() => waiting.shift()?.(), 1)
+    expect((await one.result).tokens).toEqual((await decoder.generate({ prompt: [5, 6, 7], maxNewTokens: 30, endTokens: [], speculation: false }).result).tokens)
+    clearInterval(letGo)
+  })
+
   it('of a long prompt keeps nobody else waiting', async () => {
     const { decoder, waiting } = slow()
     const other = decoder.generate({ prompt: [9, 8, 7], maxNewTokens: 60, endTokens: [], speculation: false })

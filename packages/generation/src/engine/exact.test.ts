@@ -35,6 +35,14 @@ describe.each([[4, 'same'], [8, 'same'], [4, 'int8'], [8, 'int8']] as const)('wi
     expect(accepted).toBeGreaterThan(10)
   })
 
+  it('scores a text the same to the bit however it is chunked, of an odd number of rows too', async () => {
+    const text = Array.from({ length: 66 }, (_, index) => 3 + ((7 * index * index + index) % 90))
+    for (const ids of [text.slice(0, 33), text.slice(0, 34), text]) {
+      const whole = await opened.decode().score(ids)
+      for (const chunkTokens of [1, 7, 32]) expect(await opened.decode({ chunkTokens }).score(ids)).toEqual(whole)
+    }
+  })
+
   it('says the same to the bit behind what was read, also where it wrote what comes next, and in company', { timeout: 60_000 }, async () => {
     let read = 0
     let wrote = 0

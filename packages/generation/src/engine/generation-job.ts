@@ -89,12 +89,13 @@ export class GenerationJob implements Job {
     this.#delivery.spent(milliseconds)
   }
 
-  async propose(row: Row, others: number): Promise<readonly number[]> {
+  propose({ tokens }: Row, others: number): readonly number[] | Promise<readonly number[]> {
     const { speculator, endTokens, stopTokens, noRepeatNgramSize } = this.#options
-    const room = this.most - row.tokens.length - 1 // the last token is the run's own
-    if (speculator === undefined || room <= 0 || row.tokens.length < this.promptLength + 1) return []
-    const proposed = await speculator.propose(row.tokens, room, others, this.#constraint)
-    return fitting(proposed.slice(0, room), row.tokens, { constraint: this.#constraint, noRepeatNgramSize, ends: (token) => endTokens.has(token) || stopTokens.has(token) })
+    const room = this.most - tokens.length - 1 // the last token is the run's own
+    if (speculator === undefined || room <= 0 || tokens.length < this.promptLength + 1) return []
+    const fit = (guess: readonly number[]) => fitting(guess.slice(0, room), tokens, { constraint: this.#constraint, noRepeatNgramSize, ends: (token) => endTokens.has(token) || stopTokens.has(token) })
+    const proposed = speculator.propose(tokens, room, others, this.#constraint)
+    return proposed instanceof Promise ? proposed.then(fit) : fit(proposed)
   }
 
   receive({ tokens }: Row, logits: Float32Array, proposed: readonly number[]): void {

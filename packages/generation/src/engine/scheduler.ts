@@ -2,6 +2,7 @@ import { BackendError, DisposedError, InvalidInputError, TenonError } from '@ten
 import { breathe } from './breathe.js'
 import { commonPrefix } from './common-prefix.js'
 import type { DecoderRuns, Logits } from './decoder-runs.js'
+import { Guesses } from './guesses.js'
 import { pendingTokens, type Job, type Row, type RowSlots } from './job.js'
 import { grow, shared, type KeyValueCache, type Slot } from './key-value-cache.js'
 
@@ -41,6 +42,11 @@ export class Scheduler {
   #waiting: Job[] = []
   #current: { readonly controller: AbortController; readonly jobs: readonly Job[] } | undefined
   #pump: Promise<void> | undefined
+  readonly #guesses = new Guesses(({ job }, error) => {
+    if (!job.ended) job.fail(coded(error))
+  })
+  /** Ends a wait for guesses. */
+  #stir = () => {}
   #disposed = false
 
   constructor(runs: DecoderRuns, cache: KeyValueCache, options: SchedulerOptions) {
@@ -65,6 +71,7 @@ export class Scheduler {
   wake(): void {
     // A run that nobody waits for any more is ended; one that others share goes on.
     if (this.#current?.jobs.every(({ ended }) => ended)) this.#current.controller.abort()
+    this.#stir()
     if (this.#disposed || this.#pump !== undefined) return
     const rounds = Promise.resolve().then(() => this.#rounds())
     this.#pump = rounds.catch((error: unknown) => this.#failAll(error)).finally(() => {
@@ -96,10 +103,13 @@ export class Scheduler {
     for (;;) {
       this.#sweep()
       if (this.#idle()) return
+      const stirred = new Promise<void>((resolve) => (this.#stir = resolve))
       await this.#admit()
-      await this.#prefill()
+      const read = await this.#prefill()
       this.#sweep()
-      await this.#decode()
+      const { stepped, guessed } = await this.#decode()
+      // Nothing to do but to wait for a draft, or for somebody to come or go.
+      if (!read && !stepped && guessed.length > 0) await Promise.race([stirred, ...guessed])
       await breathe()
     }
   }
@@ -173,11 +183,11 @@ export class Scheduler {
     return this.#jobs.flatMap((job) => (job.ended || job.held ? [] : job.rows.filter(({ slot }) => slot !== undefined)))
   }
 
-  /** A chunk of the prompt whose turn it is. */
-  async #prefill(): Promise<void> {
+  /** A chunk of the prompt whose turn it is. @returns Whether there was one. */
+  async #prefill(): Promise<boolean> {
     const rows = this.#rows()
     const row = rows.find((each) => this.#isRead(each))
-    if (row === undefined) return
+    if (row === undefined) return false
     const { job } = row
     this.#jobs.push(...this.#jobs.splice(this.#jobs.indexOf(job), 1))
     const past = row.slot!.tokens.length
@@ -194,34 +204,34 @@ export class Scheduler {
       await this.#reserve(end + behind.length)
       return this.#runs.chunk(row.slot!.index, [...tokens, ...behind], from, job.scored ? end - past : 1, ofPrompt ? 'prefill' : 'decoder', signal, behind.length)
     })
-    if (logits === undefined) return
+    if (logits === undefined) return true
     grow(row.slot!, tokens, (tokens.length + behind.length) % 2 === 0 && (ofPrompt || !this.#runs.prefillsApart))
     if (job.scored || end === row.tokens.length) await this.#give(row, logits.values, [])
     await this.#settle([job])
+    return true
   }
 
-  /** One step of all that decode: those without a proposal together, each of the others, and of those that are to be exact, by itself. */
-  async #decode(): Promise<void> {
+  /**
+   * One step of all that decode: those without a proposal together, each of the others, and of those that are to be exact, by itself.
+   * Those that are still guessed for miss it.
+   * @returns Whether any stepped, and the guesses that are under way.
+   */
+  async #decode(): Promise<{ readonly stepped: boolean; readonly guessed: readonly Promise<void>[] }> {
     const rows = this.#rows().filter((row) => !this.#isRead(row))
-    if (rows.length === 0) return
-    const proposals = await Promise.all(rows.map((row) => this.#propose(row, rows.length - 1)))
+    const guessed: Promise<void>[] = []
     const alike: Row[] = []
-    for (const [index, row] of rows.entries()) {
-      if (row.job.ended) continue
-      if (proposals[index]!.length === 0 && !row.job.exact) alike.push(row)
-      else await this.#verify(row, proposals[index]!)
+    const alone: [Row, readonly number[]][] = []
+    for (const row of rows) {
+      const proposed = this.#guesses.take(row, rows.length - 1)
+      if (proposed instanceof Promise) guessed.push(proposed)
+      else if (proposed.length === 0 && !row.job.exact) alike.push(row)
+      else alone.push([row, proposed])
     }
+    for (const [row, proposed] of alone) if (!row.job.ended) await this.#verify(row, proposed)
     await this.#step(alike.filter(({ job }) => !job.ended))
-    await this.#settle(new Set(rows.map(({ job }) => job)))
-  }
-
-  async #propose(row: Row, others: number): Promise<readonly number[]> {
-    try {
-      return (await row.job.propose?.(row, others)) ?? []
-    } catch (error) {
-      if (!row.job.ended) row.job.fail(coded(error))
-      return []
-    }
+    const stepped = [...alone.map(([{ job }]) => job), ...alike.map(({ job }) => job)]
+    await this.#settle(new Set(stepped))
+    return { stepped: stepped.length > 0, guessed }
   }
 
   /** Runs what is pending and what is proposed at once. The cache then holds what of it the job kept. */

@@ -23,13 +23,15 @@ export class ScoreJob implements Job {
   #resolve!: (logprobs: Float32Array) => void
   #reject!: (error: unknown) => void
 
-  constructor(ids: readonly number[], signal: AbortSignal | undefined, onChange: () => void) {
+  /** @param room Positions that there are: one behind the text makes an odd number of tokens even, as `Scheduler` runs them. */
+  constructor(ids: readonly number[], room: number, signal: AbortSignal | undefined, onChange: () => void) {
     this.#ids = ids
     this.#logprobs = new Float32Array(ids.length - 1)
     this.#onChange = onChange
     this.#signal = signal
     this.rows = [{ job: this, tokens: ids.slice(0, -1), slot: undefined }] // nothing comes after the last
-    this.promptLength = this.most = this.expected = ids.length - 1
+    this.promptLength = this.expected = ids.length - 1
+    this.most = Math.min(ids.length, room)
     this.result = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import * as fc from 'fast-check'
 import { filter, type Filters } from './candidates.js'
 import { createSampler, type SamplingOptions } from './index.js'
+import { draw } from './draw.js'
 import { greatest } from './greatest.js'
 import { largest } from './largest.js'
 import { logSoftmax } from './log-softmax.js'
@@ -68,6 +69,21 @@ describe('scores after penalties and filters', () => {
         // Sums made in another order may differ in the last bits: such borders prove nothing.
         fc.pre(Math.abs(mass / total - topP) > 1e-9 && Math.abs((mass - Math.exp(logits[kept.at(-1)!]! - most)) / total - topP) > 1e-9)
         expect([...filter(logits, most, { ...off, topK, topP }).tokens]).toEqual(kept.sort((a, b) => a - b))
+      }),
+      { numRuns: 500 },
+    )
+  })
+})
+
+describe('a draw from all tokens', () => {
+  it('takes the token that is taken from the candidates of filters that leave all', () => {
+    const scores = fc.array(fc.oneof(fc.integer({ min: -2000, max: 2000 }).map((value) => value / 128), fc.constant(-Infinity)), { minLength: 1, maxLength: 300 }).filter((values) => values.some((value) => value > -Infinity))
+    fc.assert(
+      fc.property(scores, fc.constantFrom(1e-310, 0.2, 1, 3), fc.integer({ min: 0, max: 2 ** 20 - 1 }), (values, temperature, place) => {
+        const logits = Float32Array.from(values)
+        const most = Math.max(...logits)
+        const share = (place + 0.37) / 2 ** 20 // on no border of equal scores, where the last bits of a sum decide
+        expect(draw(logits, most, temperature, share)).toBe(filter(logits, most, { ...off, temperature }).at(share))
       }),
       { numRuns: 500 },
     )

@@ -1,5 +1,6 @@
 import { UnsatisfiableConstraintError } from '../constraint/unsatisfiable-constraint-error.js'
 import { filter } from './candidates.js'
+import { draw } from './draw.js'
 import { greatest } from './greatest.js'
 import { InvalidLogitsError } from './invalid-logits-error.js'
 import { logSumExp } from './log-softmax.js'
@@ -53,6 +54,9 @@ export function createSampler(options: SamplingOptions = {}, where = 'createSamp
     constraint?.mask(logits)
   }
 
+  const drawn = (logits: Float32Array, most: number, share: number) =>
+    filtered ? filter(logits, most, { temperature, topK, topP, minP, typicalP }).at(share) : draw(logits, most, temperature, share)
+
   return {
     seed,
     greedy: temperature === 0,
@@ -73,7 +77,7 @@ export function createSampler(options: SamplingOptions = {}, where = 'createSamp
         best = greatest(logits, 'processor')
         if (best < 0) throw new UnsatisfiableConstraintError({ problem: 'allows none of the tokens that are left', remedy: processors.length > 0 ? 'Loosen it, or noRepeatNgramSize and the processors' : 'Check that the tokenizer has tokens for all that it asks for' })
       }
-      const token = temperature === 0 ? best : filter(logits, logits[best]!, { temperature, topK, topP, minP, typicalP }).at(uniform(seed, context.tokens.length))
+      const token = temperature === 0 ? best : drawn(logits, logits[best]!, uniform(seed, context.tokens.length))
       return { token, logprob: given[token]! - total }
     },
   }

@@ -86,6 +86,32 @@ describe('streamed text', () => {
     expect(log.emitted).toBeLessThan(4)
   })
 
+  it('is cancelled by leaving it while a piece is awaited, as streams that are destroyed do', async () => {
+    let ended = false
+    const never = (_: unknown, ends: AbortSignal) => new Promise((_, reject) => ends.addEventListener('abort', () => reject(new AbortedError((ended = true)))))
+    const made = streamed(never, undefined)
+    const pieces = made[Symbol.asyncIterator]()
+    const [first, second] = [pieces.next(), pieces.next()]
+    await turn()
+    await pieces.return!()
+    expect(ended).toBe(true)
+    expect(await Promise.all([first, second])).toEqual([{ done: true, value: undefined }, { done: true, value: undefined }])
+    await expect(made.result).rejects.toThrow(AbortedError)
+  })
+
+  it('lets everybody go on whom it told to wait', async () => {
+    const made = streamed(async (emit) => {
+      await turn()
+      for (let piece = 0; piece < 31; piece++) void emit('x')
+      await Promise.all([emit('y'), emit('z')])
+      return 'done'
+    }, undefined)
+    let text = ''
+    for await (const piece of made) text += piece
+    expect(text.slice(-3)).toBe('xyz')
+    expect(await made.result).toBe('done')
+  })
+
   it('is cancelled by the signal, and says so to who iterates it', async () => {
     const controller = new AbortController()
     const { made } = emitting(['a', 'b', 'c', 'd'], controller.signal)

@@ -24,16 +24,25 @@ export function streamed<Result>(work: (emit: (text: string) => Promise<void> | 
   if (signal?.aborted) stop()
   signal?.addEventListener('abort', stop, { once: true })
   const pieces: string[] = []
-  let [ended, iterated, asked] = [false, false, false]
-  let wake = () => {}
+  const pulls: (() => void)[] = []
+  let [ended, iterated, asked, left] = [false, false, false, false]
+  const wake = () => {
+    for (const pull of pulls.splice(0)) pull()
+  }
+  let held: Promise<void> | undefined
   let resume = () => {}
   ends.signal.addEventListener('abort', () => resume())
   const emit = (text: string): Promise<void> | undefined => {
-    if (text === '') return undefined
+    if (text === '' || left) return undefined
     pieces.push(text)
     wake()
     if (!iterated || asked || pieces.length < AHEAD || ends.signal.aborted) return undefined
-    return new Promise((resolve) => (resume = resolve))
+    return (held ??= new Promise((resolve) => {
+      resume = () => {
+        held = undefined
+        resolve()
+      }
+    }))
   }
   const result = Promise.resolve()
     .then(() => work(emit, ends.signal))
@@ -47,27 +56,40 @@ export function streamed<Result>(work: (emit: (text: string) => Promise<void> | 
       wake()
     })
   result.catch(() => undefined) // nobody needs to look at it
+
+  const waits = () => pieces.length === 0 && !ended && !left
+  async function next(): Promise<IteratorResult<string, undefined>> {
+    while (waits()) await new Promise<void>((resolve) => pulls.push(resolve))
+    const piece = pieces.shift()
+    if (piece === undefined) {
+      if (!left) {
+        left = true // told once
+        await result
+      }
+      return { done: true, value: undefined }
+    }
+    if (pieces.length < AHEAD) resume()
+    return { done: false, value: piece }
+  }
+
+  /** No generator: it would end the work no sooner than the piece came that was pulled before. */
+  async function leave(): Promise<IteratorResult<string, undefined>> {
+    left = true
+    pieces.length = 0
+    ends.abort()
+    wake()
+    return { done: true, value: undefined }
+  }
+
   return {
     get result() {
       asked = true
       resume()
       return result
     },
-    async *[Symbol.asyncIterator]() {
+    [Symbol.asyncIterator]() {
       iterated = true
-      try {
-        for (;;) {
-          while (pieces.length > 0) {
-            yield pieces.shift()!
-            if (pieces.length < AHEAD) resume()
-          }
-          if (ended) break
-          await new Promise<void>((resolve) => (wake = resolve))
-        }
-        await result
-      } finally {
-        ends.abort()
-      }
+      return { next, return: leave }
     },
   }
 }

@@ -1,0 +1,32 @@
+import { expect, it } from 'vitest'
+import { breathe } from './breathe.js'
+
+/** Whether the event loop turns before it is through. */
+async function turns(): Promise<boolean> {
+  let turned = false
+  setImmediate(() => (turned = true))
+  await breathe()
+  return turned
+}
+
+function work(milliseconds: number): void {
+  const end = performance.now() + milliseconds
+  while (performance.now() < end);
+}
+
+it('lets the event loop turn after some milliseconds of work', async () => {
+  await breathe()
+  for (let round = 0; round < 3; round++) {
+    work(6)
+    expect(await turns()).toBe(true)
+    expect(await turns()).toBe(false)
+  }
+})
+
+it('does not where it had nothing to do meanwhile, and soon does again', async () => {
+  await breathe()
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  expect(await turns()).toBe(false)
+  work(6)
+  expect(await turns()).toBe(true)
+})
