@@ -10,16 +10,8 @@ import { isHostTensor, type Tensor } from './tensor.js'
  * @throws InvalidInputError
  */
 export function checkFeeds(inputs: readonly ValueInfo[], feeds: Readonly<Record<string, Tensor>>): Tensor[] {
-  const names = inputs.map(({ name }) => name)
-  for (const name of Object.keys(feeds)) {
-    if (names.includes(name)) continue
-    const close = nearest(name, names)
-    throw new InvalidInputError({
-      what: `the feed '${name}'`,
-      problem: 'is no input of the graph',
-      remedy: close === undefined ? `the inputs are: ${names.join(', ') || 'none'}` : `did you mean '${close}'?`,
-    })
-  }
+  // A decoder has some sixty inputs, and is run for each token.
+  if (Object.keys(feeds).length !== inputs.length || !inputs.every(({ name }) => Object.hasOwn(feeds, name))) checkNames(inputs, feeds)
   const symbols = new Map<string, { size: number; input: string }>()
   return inputs.map((input) => {
     const feed = Object.hasOwn(feeds, input.name) ? feeds[input.name] : undefined
@@ -32,6 +24,18 @@ export function checkFeeds(inputs: readonly ValueInfo[], feeds: Readonly<Record<
     }
     checkFeed(input, feed, symbols)
     return feed
+  })
+}
+
+function checkNames(inputs: readonly ValueInfo[], feeds: Readonly<Record<string, Tensor>>): void {
+  const names = inputs.map(({ name }) => name)
+  const unknown = Object.keys(feeds).find((name) => !names.includes(name))
+  if (unknown === undefined) return
+  const close = nearest(unknown, names)
+  throw new InvalidInputError({
+    what: `the feed '${unknown}'`,
+    problem: 'is no input of the graph',
+    remedy: close === undefined ? `the inputs are: ${names.join(', ') || 'none'}` : `did you mean '${close}'?`,
   })
 }
 
