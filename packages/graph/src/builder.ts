@@ -89,8 +89,8 @@ export class GraphBuilder implements Emitter {
     return this.#add(definition, trimmed, attributes, names, types)
   }
 
-  /** As `emitNamed`, of a node that another graph has with inputs of these very types, and whose outputs' types are known by that. */
-  repeat(definition: OpDefinition, inputs: readonly (Value | undefined)[], attributes: Readonly<Record<string, Attribute>>, names: readonly string[], types: readonly ValueType[]): readonly Value[] {
+  /** As `emitNamed`, of a node whose outputs' types are known: another graph has it with inputs of these very types, or its outputs are those of another. */
+  repeat(definition: OpDefinition, inputs: readonly (Value | undefined)[], attributes: Readonly<Record<string, Attribute>>, names: readonly (string | undefined)[], types: readonly ValueType[]): readonly Value[] {
     for (const input of inputs) if (input !== undefined) this.#own(input)
     return this.#add(definition, inputs, attributes, names, types)
   }

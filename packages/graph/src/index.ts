@@ -7,3 +7,4 @@ export type { AttributesOf, AttributeSpec, AttributeTable, Differentiated, Fille
 export { extend, inferTypes, rewrite, type Rule, type Visit } from './rewrite.js'
 export { axisIndex, broadcast, sameSize, sameType } from './shapes.js'
 export { verify } from './verify.js'
+export { withConstants } from './with-constants.js'

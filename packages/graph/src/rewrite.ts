@@ -13,6 +13,8 @@ export interface Visit {
   readonly node: Node
   readonly definition: OpDefinition
   readonly inputs: readonly (Value | undefined)[]
+  /** Of the node's outputs, as far as they are known from before. */
+  readonly types: readonly (ValueType | undefined)[]
   readonly builder: GraphBuilder
 }
 
@@ -82,9 +84,10 @@ function replay(graph: Graph, rule: Rule, known: ReadonlyMap<string, ValueType> 
     const inputs = node.inputs.map((name) => (name === '' ? undefined : read(name, node.op)))
     const same = known !== undefined && inputs.every((input, index) => input === undefined || isType(input.type, known.get(node.inputs[index]!))) && node.outputs.every((name) => name === '' || known.has(name))
     if (!same) checkCall(graph.name, definition, inputs, node.attributes)
-    const replacement = rule({ node, definition, inputs, builder })
+    const types = node.outputs.map((name) => known?.get(name))
+    const replacement = rule({ node, definition, inputs, types, builder })
     changed ||= replacement !== undefined
-    const made = replacement !== undefined ? [replacement].flat() : same ? builder.repeat(definition, inputs, node.attributes, node.outputs, node.outputs.map((name) => known.get(name) ?? UNWANTED)) : builder.emitNamed(definition, inputs, node.attributes, node.outputs)
+    const made = replacement !== undefined ? [replacement].flat() : same ? builder.repeat(definition, inputs, node.attributes, node.outputs, types.map((type) => type ?? UNWANTED)) : builder.emitNamed(definition, inputs, node.attributes, node.outputs)
     node.outputs.forEach((name, index) => {
       if (name === '') return
       if (values.has(name)) throw new InvalidGraphError({ graph: graph.name, problem: `two values are named '${name}'` })

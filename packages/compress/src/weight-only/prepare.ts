@@ -2,6 +2,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { withFileLock } from '@tenon/checkpoint'
 import type { Constant, Graph, Graphs, Origin, PrepareContext } from '@tenon/core'
+import { withConstants } from '@tenon/graph'
 import { mergeProducts, packProjections, unflatten } from '@tenon/graph/passes'
 import { cacheFolder } from '../weights/cache-folder.js'
 import { derivedFrom, storedOf, type Derivation } from '../weights/derive.js'
@@ -176,7 +177,7 @@ const ARITHMETIC = 1
 function replaced(graphs: Graphs, constants: ReadonlyMap<Constant, Constant>): Graphs {
   const done = new Map<Graph, Graph>()
   for (const graph of Object.values(graphs)) {
-    if (!done.has(graph)) done.set(graph, Object.freeze({ ...graph, constants: new Map(Array.from(graph.constants, ([name, constant]) => [name, constants.get(constant) ?? constant])) }))
+    if (!done.has(graph)) done.set(graph, withConstants(graph, new Map(Array.from(graph.constants).flatMap(([name, constant]) => (constants.has(constant) ? [[name, constants.get(constant)!] as const] : [])))))
   }
   return Object.fromEntries(Object.entries(graphs).map(([role, graph]) => [role, done.get(graph)!]))
 }

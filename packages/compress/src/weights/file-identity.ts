@@ -16,10 +16,8 @@ export async function fileIdentity(path: string): Promise<readonly (string | num
     const { size, mtimeMs, ctimeMs } = await file.stat()
     if (/^[0-9a-f]{64}$/.test(basename(real)) && basename(dirname(real)) === 'blobs') return [basename(real), size]
     const hash = createHash('sha256')
-    for (let index = 0; index < SAMPLES; index++) {
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(SAMPLE_BYTES), 0, SAMPLE_BYTES, Math.floor((Math.max(0, size - SAMPLE_BYTES) * index) / (SAMPLES - 1)))
-      hash.update(buffer.subarray(0, bytesRead))
-    }
+    const samples = Array.from({ length: SAMPLES }, (_, index) => file.read(Buffer.alloc(SAMPLE_BYTES), 0, SAMPLE_BYTES, Math.floor((Math.max(0, size - SAMPLE_BYTES) * index) / (SAMPLES - 1))))
+    for (const { buffer, bytesRead } of await Promise.all(samples)) hash.update(buffer.subarray(0, bytesRead))
     return [real, size, mtimeMs, ctimeMs, hash.digest('hex')]
   } finally {
     await file.close()

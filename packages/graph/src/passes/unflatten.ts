@@ -2,7 +2,7 @@ import type { Pass } from '@tenon/core'
 import type { GraphBuilder } from '../builder.js'
 import { filled } from '../call.js'
 import { integers } from '../literals.js'
-import type { Value } from '../op.js'
+import type { Value, ValueType } from '../op.js'
 import { Add, Gelu, LayerNormalization, MatMulNBits, Mul, QuickGelu, Reshape, SimplifiedLayerNormalization, SkipSimplifiedLayerNormalization, Split } from '../ops/index.js'
 import { rewrite, type Visit } from '../rewrite.js'
 
@@ -32,7 +32,7 @@ export function unflatten(): Pass {
       const textOf = (builder: GraphBuilder, value: Value | undefined) => value && (texts.get(value) ?? flattened(builder, value))
 
       /** What the node makes, of texts; as rows again, which nothing reads where all that follows takes texts. */
-      function byTexts({ definition, inputs, node, builder }: Visit, count: number): readonly Value[] | undefined {
+      function byTexts({ definition, inputs, node, types, builder }: Visit, count: number): readonly Value[] | undefined {
         const whole = inputs.slice(0, count).map((input) => textOf(builder, input))
         const [first] = whole
         if (first === undefined || !whole.every((text) => text?.shape.join() === first.shape.join()) || (filled(definition, node.attributes)['axis'] ?? -1) !== -1) return undefined
@@ -41,7 +41,7 @@ export function unflatten(): Pass {
         if (columns.some((size, index) => node.outputs[index] !== '' && typeof size !== 'number')) return undefined
         return made.map((text, index) => {
           if (node.outputs[index] === '') return text
-          const rows = Reshape(text, integers(text, [-1, columns[index] as number]))
+          const rows = asRows(builder, text, types[index])
           texts.set(rows, text)
           return rows
         })
@@ -57,6 +57,12 @@ export function unflatten(): Pass {
       })
     },
   }
+}
+
+/** @param type What the rows were, if that is known: they are made for each node, and most are read by nobody. */
+function asRows(builder: GraphBuilder, text: Value, type: ValueType | undefined): Value {
+  const shape = integers(text, [-1, text.shape.at(-1) as number])
+  return type === undefined ? Reshape(text, shape) : builder.repeat(Reshape, [text, shape], {}, [undefined], [type])[0]!
 }
 
 /** The texts that a value has as its rows. */
