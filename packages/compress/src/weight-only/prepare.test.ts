@@ -98,6 +98,34 @@ describe('weights that are prepared', () => {
     expect(await run(second.graphs['decoder']!)).toEqual(await run(first.graphs['decoder']!))
   })
 
+  it('of what reads prompts are looked for when that is looked at', async () => {
+    await prepared()
+    const { pass, prepare } = weightOnly({ cache })
+    const { model, decoder, prefill } = graphsOf(checkpoint) as Record<'model' | 'decoder' | 'prefill', Graph>
+    let looks = 0
+    const watched = Object.defineProperty({ ...prefill }, 'nodes', { get: () => (looks++, prefill.nodes) })
+    const graphs = await prepare!({ model: pass({}, 'model').apply(model), decoder: pass({}, 'decoder').apply(decoder), prefill: pass({}, 'prefill').apply(watched) }, {}, { checkpoint, emit: () => undefined })
+    expect([computed(graphs['decoder']!), looks]).toEqual([[], 0])
+    expect(computed(verify(graphs['prefill']!))).toEqual([])
+    expect(looks).toBeGreaterThan(0)
+    expect(await bytesOf(graphs['prefill']!)).toEqual(await bytesOf((await prepared({ cache: false })).graphs['prefill']!))
+  })
+
+  it('of what reads prompts are computed where the file lacks them, and a notice says so', async () => {
+    const { pass, prepare } = weightOnly({ cache })
+    const { decoder, prefill } = graphsOf(checkpoint) as Record<'decoder' | 'prefill', Graph>
+    const one = new GraphBuilder('one')
+    one.output('y', Gemm(one.input('x', 'float32', ['rows', SIZE]), one.constant(checkpoint.constants.get('first')!, 'first'), undefined, { transB: 1 }))
+    const notices: string[] = []
+    const prepareWith = (reads: Graph) => prepare!({ decoder: pass({}, 'decoder').apply(decoder), prefill: pass({}, 'prefill').apply(reads) }, {}, { checkpoint, emit: (event) => void (event.type === 'notice' && notices.push(event.message)) })
+    await prepareWith(one.build())
+    const graphs = await prepareWith(prefill)
+    expect(notices).toEqual([])
+    expect(computed(graphs['prefill']!)).not.toEqual([])
+    expect(notices).toEqual([expect.stringContaining('the file lacks some of them. They are computed at each start')])
+    expect(await run(graphs['prefill']!)).toEqual(await run((await prepared({ cache: false })).graphs['prefill']!))
+  })
+
   it('are computed once for graphs that want the same, which go on sharing what they shared', async () => {
     const { graphs } = await prepared({ prefill: 'same' })
     expect(graphs['prefill']).toBe(graphs['decoder'])

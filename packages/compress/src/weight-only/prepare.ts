@@ -9,10 +9,11 @@ import { derivedFrom, storedOf, type Derivation } from '../weights/derive.js'
 import { evict } from '../weights/evict.js'
 import { fileIdentity } from '../weights/file-identity.js'
 import { digestOf, isKeepable, sourceBytes, type ComputedEntry, type DerivedEntry, type Entry } from '../weights/kept-file.js'
-import { openKept } from '../weights/open-kept.js'
+import { lackOf, openKept } from '../weights/open-kept.js'
 import { NOT_WRITTEN } from '../weights/quantizer.js'
 import { sourceOf } from '../weights/source-of.js'
 import { NotKept, writeKept } from '../weights/write-kept.js'
+import { deferredGraph, isDeferred } from './deferred-graph.js'
 import { hasExperts } from './experts-of.js'
 import type { Settings } from './options.js'
 
@@ -39,22 +40,42 @@ function decoding(graphs: Graphs): Graphs {
   return Object.fromEntries(Object.entries(graphs).map(([role, graph]) => [role, graph === decoder ? merged : graph]))
 }
 
-async function withKept(graphs: Graphs, { cache, cacheBytes }: Settings, context: PrepareContext): Promise<Graphs> {
+async function withKept(all: Graphs, settings: Settings, context: PrepareContext): Promise<Graphs> {
   const { checkpoint, emit, signal } = context
-  const { entries, places } = planOf(graphs)
+  const { cache, cacheBytes } = settings
+  // What is looked at later says nothing of itself yet: what it is made of, and how, is told by the others and by the settings.
+  const now = Object.fromEntries(Object.entries(all).filter(([, graph]) => !isDeferred(graph)))
+  const graphs = { ...now, ...all } // whose names come in this order
+  const told = Object.keys(now).length < Object.keys(all).length ? [Object.keys(graphs), { ...settings, cache: undefined, cacheBytes: undefined }] : []
+  const { entries } = planOf(now)
   if (cache === false || entries.length === 0) return graphs
   const paths = pathsOf(checkpoint.constants.values(), entries)
   if (paths.length === 0) return graphs // nothing by which the weights could be known again
-  const path = join(cacheFolder(cache, process.env), `${basename(checkpoint.reference).replaceAll(/[^\w.-]+/g, '-').slice(-60)}-${await keyOf(paths, entries, checkpoint.config)}.safetensors`)
+  const path = join(cacheFolder(cache, process.env), `${basename(checkpoint.reference).replaceAll(/[^\w.-]+/g, '-').slice(-60)}-${await keyOf(paths, entries, [checkpoint.config, told])}.safetensors`)
+  const notKept = (problem: string) => emit({ type: 'notice', code: 'TENON_WEIGHTS_NOT_KEPT', message: `Quantised weights cannot be kept in ${dirname(path)}: ${problem.replace(`${NOT_WRITTEN} `, '')}. They are computed at each start; name another folder in TENON_CACHE` })
   try {
-    const tensors = await kept(path, entries, cacheBytes, context)
-    return replaced(graphs, new Map(Array.from(places, ([constant, name]) => [constant, tensors.get(name)!])))
+    const before = await openKept(path, entries, { key: basename(path), signal })
+    if (typeof before !== 'object') return over(graphs, await kept(path, planOf(graphs).entries, cacheBytes, context))!
+    const later = (graph: Graph) => deferredGraph(() => over({ ...now, later: graph }, before)?.['later'] ?? (notKept('the file lacks some of them'), graph))
+    const done = over(now, before)!
+    return Object.fromEntries(Object.entries(graphs).map(([role, graph]) => [role, done[role] ?? later(graph)]))
   } catch (error) {
     if (!(error instanceof NotKept) && !(error instanceof Error && error.message.startsWith(NOT_WRITTEN))) throw error
     if (signal?.aborted) throw error
-    emit({ type: 'notice', code: 'TENON_WEIGHTS_NOT_KEPT', message: `Quantised weights cannot be kept in ${dirname(path)}: ${error.message.replace(`${NOT_WRITTEN} `, '')}. They are computed at each start; name another folder in TENON_CACHE` })
+    notKept(error.message)
     return graphs
   }
+}
+
+/** Graphs over the tensors of a file, if it has all that they need. Roles that share a graph go on sharing one. */
+function over(graphs: Graphs, tensors: ReadonlyMap<string, Constant>): Graphs | undefined {
+  const { entries, places } = planOf(graphs)
+  if (lackOf(tensors, entries) !== undefined) return undefined
+  const done = new Map<Graph, Graph>()
+  for (const graph of Object.values(graphs)) {
+    if (!done.has(graph)) done.set(graph, withConstants(graph, new Map(Array.from(graph.constants).flatMap(([name, constant]) => (places.has(constant) ? [[name, tensors.get(places.get(constant)!)!] as const] : [])))))
+  }
+  return Object.fromEntries(Object.entries(graphs).map(([role, graph]) => [role, done.get(graph)!]))
 }
 
 /** The file's tensors, from before or from now. */
@@ -158,7 +179,7 @@ const pathsOf = (constants: Iterable<Constant>, entries: readonly Entry[]): read
   Array.from(new Set([...Array.from(constants, sourceOf), ...entries.map(ofEntry)].flatMap((source) => source?.files ?? []))).toSorted()
 
 /** Names what is kept: whose weights, and what was made of them how. */
-async function keyOf(paths: readonly string[], entries: readonly Entry[], config: object): Promise<string> {
+async function keyOf(paths: readonly string[], entries: readonly Entry[], config: unknown): Promise<string> {
   const files = await Promise.all(paths.map(fileIdentity))
   const made = entries.map((entry) => {
     const { how, files: from } = ofEntry(entry)
@@ -170,14 +191,5 @@ async function keyOf(paths: readonly string[], entries: readonly Entry[], config
   return digestOf([ARITHMETIC, files, config, made])
 }
 
-/** Counted up when quantising gives other numbers than before. */
-const ARITHMETIC = 1
-
-/** Roles that share a graph go on sharing one. */
-function replaced(graphs: Graphs, constants: ReadonlyMap<Constant, Constant>): Graphs {
-  const done = new Map<Graph, Graph>()
-  for (const graph of Object.values(graphs)) {
-    if (!done.has(graph)) done.set(graph, withConstants(graph, new Map(Array.from(graph.constants).flatMap(([name, constant]) => (constants.has(constant) ? [[name, constants.get(constant)!] as const] : [])))))
-  }
-  return Object.fromEntries(Object.entries(graphs).map(([role, graph]) => [role, done.get(graph)!]))
-}
+/** Counted up when quantising gives other numbers, or other tensors, than before. */
+const ARITHMETIC = 2

@@ -1,4 +1,5 @@
 import type { Compressor, Pass } from '@tenon/core'
+import { deferredGraph } from './deferred-graph.js'
 import { settingsOf, type WeightOnlyOptions } from './options.js'
 import { prepare } from './prepare.js'
 import { tellStored } from './tell-stored.js'
@@ -19,7 +20,11 @@ export function weightOnly(defaults: WeightOnlyOptions = {}): Compressor<'weight
     kind: 'compressor',
     version: 'v1',
     name: 'weight-only',
-    pass: (options, role) => weightOnlyPass(settingsOf({ ...defaults, ...options }), role),
+    pass(options, role) {
+      const settings = settingsOf({ ...defaults, ...options })
+      const { name, apply } = weightOnlyPass(settings, role)
+      return { name, apply: role === 'prefill' && settings.prefill === 'int8' ? (graph) => deferredGraph(() => apply(graph)) : apply }
+    },
     prepare(graphs, options, context) {
       const asked = { ...defaults, ...options }
       tellStored(context.checkpoint, asked.bits, context.emit)

@@ -16,10 +16,8 @@ export async function openKept(path: string, entries: readonly Entry[], { key, s
     const stamp = await stampOf(path)
     const { metadata, tensors } = file
     if (metadata['format'] !== FORMAT || metadata['key'] !== key) return 'is of another model'
-    for (const { name, dtype, shape } of tensorsOf(entries)) {
-      const tensor = tensors.get(name)
-      if (tensor?.dtype !== dtype || tensor.shape.join() !== shape.join()) return `does not hold '${name}' as it should be`
-    }
+    const lacking = lackOf(tensors, entries)
+    if (lacking !== undefined) return `does not hold '${lacking}' as it should be`
     if (await wasChecked(path, stamp)) await markUsed(path)
     else {
       const starts = Array.from(tensors.values(), ({ file }) => file!.offset)
@@ -33,6 +31,14 @@ export async function openKept(path: string, entries: readonly Entry[], { key, s
     const { code } = error as { code?: string }
     return code === 'TENON_MISSING_FILE' ? undefined : `cannot be read: ${error instanceof Error ? error.message : String(error)}`
   }
+}
+
+/** The first tensor that is not there, or is another. */
+export function lackOf(tensors: ReadonlyMap<string, Constant>, entries: readonly Entry[]): string | undefined {
+  return tensorsOf(entries).find(({ name, dtype, shape }) => {
+    const tensor = tensors.get(name)
+    return tensor?.dtype !== dtype || tensor.shape.join() !== shape.join()
+  })?.name
 }
 
 const READ = 2 ** 22
