@@ -2,7 +2,7 @@ import { kindOf } from '@tenon/core'
 import { UnsupportedSchemaError } from './unsupported-schema-error.js'
 
 /** Far beyond what a schema may nest, and far below what the stack holds. */
-const DEPTH = 2_000
+const DEPTH = 500
 /** Far beyond what anybody lists: an object that makes up its parts as they are asked for has no end. */
 const PARTS = 1_000_000
 
