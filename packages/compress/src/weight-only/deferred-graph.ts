@@ -4,7 +4,7 @@ const fields = ['name', 'inputs', 'outputs', 'nodes', 'constants', 'operators', 
 
 const deferred = new WeakSet<Graph>()
 
-/** A graph that is made when it is first looked at: what reads prompts is looked at when what writes is ready. */
+/** A graph that is made when it is first looked at: what writes is looked at when what reads prompts is ready. */
 export function deferredGraph(make: () => Graph): Graph {
   let made: Graph | undefined
   const graph = {} as Graph

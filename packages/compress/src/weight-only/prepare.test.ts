@@ -98,32 +98,44 @@ describe('weights that are prepared', () => {
     expect(await run(second.graphs['decoder']!)).toEqual(await run(first.graphs['decoder']!))
   })
 
-  it('of what reads prompts are looked for when that is looked at', async () => {
+  it('of what writes are looked for when that is looked at', async () => {
     await prepared()
     const { pass, prepare } = weightOnly({ cache })
     const { model, decoder, prefill } = graphsOf(checkpoint) as Record<'model' | 'decoder' | 'prefill', Graph>
     let looks = 0
-    const watched = Object.defineProperty({ ...prefill }, 'nodes', { get: () => (looks++, prefill.nodes) })
-    const graphs = await prepare!({ model: pass({}, 'model').apply(model), decoder: pass({}, 'decoder').apply(decoder), prefill: pass({}, 'prefill').apply(watched) }, {}, { checkpoint, emit: () => undefined })
-    expect([computed(graphs['decoder']!), looks]).toEqual([[], 0])
-    expect(computed(verify(graphs['prefill']!))).toEqual([])
+    const watched = Object.defineProperty({ ...decoder }, 'nodes', { get: () => (looks++, decoder.nodes) })
+    const graphs = await prepare!({ model: pass({}, 'model').apply(model), decoder: pass({}, 'decoder').apply(watched), prefill: pass({}, 'prefill').apply(prefill) }, {}, { checkpoint, emit: () => undefined })
+    expect([computed(graphs['prefill']!), looks]).toEqual([[], 0])
+    expect(computed(verify(graphs['decoder']!))).toEqual([])
     expect(looks).toBeGreaterThan(0)
-    expect(await bytesOf(graphs['prefill']!)).toEqual(await bytesOf((await prepared({ cache: false })).graphs['prefill']!))
+    expect(await bytesOf(graphs['decoder']!)).toEqual(await bytesOf((await prepared({ cache: false })).graphs['decoder']!))
   })
 
-  it('of what reads prompts are computed where the file lacks them, and a notice says so', async () => {
+  it('of what writes are kept and found where nothing reads prompts beside it', async () => {
+    const { pass, prepare } = weightOnly({ cache })
+    const alone = async () => (await prepare!({ decoder: pass({}, 'decoder').apply(graphsOf(checkpoint)['decoder']!) }, {}, { checkpoint, emit: () => undefined }))['decoder']!
+    const first = await alone()
+    const [name] = await kept()
+    const { ino } = await stat(join(cache, name!))
+    const second = await alone()
+    expect([computed(first), computed(second), await kept()]).toEqual([[], [], [name]])
+    expect((await stat(join(cache, name!))).ino).toBe(ino)
+    expect(await run(second)).toEqual(await run((await prepared({ cache: false })).graphs['decoder']!))
+  })
+
+  it('of what writes are computed where the file lacks them, and a notice says so', async () => {
     const { pass, prepare } = weightOnly({ cache })
     const { decoder, prefill } = graphsOf(checkpoint) as Record<'decoder' | 'prefill', Graph>
     const one = new GraphBuilder('one')
     one.output('y', Gemm(one.input('x', 'float32', ['rows', SIZE]), one.constant(checkpoint.constants.get('first')!, 'first'), undefined, { transB: 1 }))
     const notices: string[] = []
-    const prepareWith = (reads: Graph) => prepare!({ decoder: pass({}, 'decoder').apply(decoder), prefill: pass({}, 'prefill').apply(reads) }, {}, { checkpoint, emit: (event) => void (event.type === 'notice' && notices.push(event.message)) })
+    const prepareWith = (writes: Graph) => prepare!({ decoder: pass({}, 'decoder').apply(writes), prefill: pass({}, 'prefill').apply(prefill) }, {}, { checkpoint, emit: (event) => void (event.type === 'notice' && notices.push(event.message)) })
     await prepareWith(one.build())
-    const graphs = await prepareWith(prefill)
+    const graphs = await prepareWith(decoder)
     expect(notices).toEqual([])
-    expect(computed(graphs['prefill']!)).not.toEqual([])
+    expect(computed(graphs['decoder']!)).not.toEqual([])
     expect(notices).toEqual([expect.stringContaining('the file lacks some of them. They are computed at each start')])
-    expect(await run(graphs['prefill']!)).toEqual(await run((await prepared({ cache: false })).graphs['prefill']!))
+    expect(await run(graphs['decoder']!)).toEqual(await run((await prepared({ cache: false })).graphs['decoder']!))
   })
 
   it('are computed once for graphs that want the same, which go on sharing what they shared', async () => {

@@ -1,14 +1,13 @@
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { withFileLock } from '@tenon/checkpoint'
-import type { Constant, Graph, Graphs, Origin, PrepareContext } from '@tenon/core'
+import type { Constant, Graph, Graphs, Pass, PrepareContext } from '@tenon/core'
 import { withConstants } from '@tenon/graph'
 import { mergeProducts, packProjections, unflatten } from '@tenon/graph/passes'
 import { cacheFolder } from '../weights/cache-folder.js'
-import { derivedFrom, storedOf, type Derivation } from '../weights/derive.js'
 import { evict } from '../weights/evict.js'
 import { fileIdentity } from '../weights/file-identity.js'
-import { digestOf, isKeepable, sourceBytes, type ComputedEntry, type DerivedEntry, type Entry } from '../weights/kept-file.js'
+import { digestOf, sourceBytes, type Entry } from '../weights/kept-file.js'
 import { lackOf, openKept } from '../weights/open-kept.js'
 import { NOT_WRITTEN } from '../weights/quantizer.js'
 import { sourceOf } from '../weights/source-of.js'
@@ -16,6 +15,7 @@ import { NotKept, writeKept } from '../weights/write-kept.js'
 import { deferredGraph, isDeferred } from './deferred-graph.js'
 import { hasExperts } from './experts-of.js'
 import type { Settings } from './options.js'
+import { ofEntry, Plan } from './plan.js'
 
 /**
  * Sees to it that what the passes left to be computed lies in a file: one that is kept from before, or is made now. Where no file can be
@@ -23,31 +23,43 @@ import type { Settings } from './options.js'
  * @throws AbortedError, and what reading the weights throws.
  */
 export async function prepare(graphs: Graphs, settings: Settings, context: PrepareContext): Promise<Graphs> {
-  return decoding(await withKept(oneForm(graphs, settings), settings, context))
+  return quickened(await withKept(oneForm(graphs, settings), settings, context))
 }
 
 /** Prompts are read by the decoder itself where the weights have one form for both, which a pass, seeing one graph at a time, cannot tell. */
 function oneForm(graphs: Graphs, { isPrefillChosen }: Settings): Graphs {
   const { decoder, prefill } = graphs
-  return decoder === undefined || prefill === undefined || isPrefillChosen || !hasExperts(decoder) ? graphs : { ...graphs, prefill: decoder }
+  return decoder === undefined || prefill === undefined || isPrefillChosen || !hasExperts(prefill) ? graphs : { ...graphs, prefill: decoder }
 }
 
-/** What writes a token at a time calls one product for all weights of one input; they lie behind one another by now, so that nothing is copied. */
-function decoding(graphs: Graphs): Graphs {
-  const decoder = graphs['decoder']
-  if (decoder === undefined) return graphs
-  const merged = [mergeProducts(), unflatten(), packProjections()].reduce((changed, pass) => pass.apply(changed), decoder)
-  return Object.fromEntries(Object.entries(graphs).map(([role, graph]) => [role, graph === decoder ? merged : graph]))
+/**
+ * What writes a token at a time calls one product for all weights of one input; they lie behind one another by now, so that nothing is
+ * copied. Rows that stay texts are fewer nodes, and of sizes that ONNX Runtime sees to be the same: it compares each value's with those of
+ * all whose memory is free, which takes the square of their number.
+ */
+function quickened(graphs: Graphs): Graphs {
+  const { decoder, prefill } = graphs
+  const done = new Map<Graph | undefined, Graph>()
+  if (prefill !== undefined) done.set(prefill, changed(prefill, [unflatten()]))
+  if (decoder !== undefined) done.set(decoder, changed(decoder, [mergeProducts(), unflatten(), packProjections()]))
+  return Object.fromEntries(Object.entries(graphs).map(([role, graph]) => [role, done.get(graph) ?? graph]))
 }
 
-async function withKept(all: Graphs, settings: Settings, context: PrepareContext): Promise<Graphs> {
+function changed(graph: Graph, passes: readonly Pass[]): Graph {
+  const change = () => passes.reduce((current, { apply }) => apply(current), graph)
+  return isDeferred(graph) ? deferredGraph(change) : change()
+}
+
+async function withKept(graphs: Graphs, settings: Settings, context: PrepareContext): Promise<Graphs> {
   const { checkpoint, emit, signal } = context
   const { cache, cacheBytes } = settings
   // What is looked at later says nothing of itself yet: what it is made of, and how, is told by the others and by the settings.
-  const now = Object.fromEntries(Object.entries(all).filter(([, graph]) => !isDeferred(graph)))
-  const graphs = { ...now, ...all } // whose names come in this order
-  const told = Object.keys(now).length < Object.keys(all).length ? [Object.keys(graphs), { ...settings, cache: undefined, cacheBytes: undefined }] : []
-  const { entries } = planOf(now)
+  const all = new Set(Object.values(graphs))
+  const looked = Array.from(all).filter((graph) => !isDeferred(graph))
+  const now = looked.length > 0 ? looked : Array.from(all)
+  const told = now.length < all.size ? [Object.keys(graphs), { ...settings, cache: undefined, cacheBytes: undefined }] : []
+  const plan = new Plan(now)
+  const { entries } = plan
   if (cache === false || entries.length === 0) return graphs
   const paths = pathsOf(checkpoint.constants.values(), entries)
   if (paths.length === 0) return graphs // nothing by which the weights could be known again
@@ -55,10 +67,16 @@ async function withKept(all: Graphs, settings: Settings, context: PrepareContext
   const notKept = (problem: string) => emit({ type: 'notice', code: 'TENON_WEIGHTS_NOT_KEPT', message: `Quantised weights cannot be kept in ${dirname(path)}: ${problem.replace(`${NOT_WRITTEN} `, '')}. They are computed at each start; name another folder in TENON_CACHE` })
   try {
     const before = await openKept(path, entries, { key: basename(path), signal })
-    if (typeof before !== 'object') return over(graphs, await kept(path, planOf(graphs).entries, cacheBytes, context))!
-    const later = (graph: Graph) => deferredGraph(() => over({ ...now, later: graph }, before)?.['later'] ?? (notKept('the file lacks some of them'), graph))
-    const done = over(now, before)!
-    return Object.fromEntries(Object.entries(graphs).map(([role, graph]) => [role, done[role] ?? later(graph)]))
+    if (typeof before !== 'object') for (const graph of all) plan.add(graph)
+    const tensors = typeof before === 'object' ? before : await kept(path, plan.entries, cacheBytes, context)
+    const done = (graph: Graph) => {
+      plan.add(graph)
+      if (lackOf(tensors, plan.entries) === undefined) return over(graph, plan, tensors)
+      notKept('the file lacks some of them')
+      return graph
+    }
+    const made = new Map(Array.from(all, (graph) => [graph, plan.has(graph) ? done(graph) : deferredGraph(() => done(graph))]))
+    return Object.fromEntries(Object.entries(graphs).map(([role, graph]) => [role, made.get(graph)!]))
   } catch (error) {
     if (!(error instanceof NotKept) && !(error instanceof Error && error.message.startsWith(NOT_WRITTEN))) throw error
     if (signal?.aborted) throw error
@@ -67,15 +85,9 @@ async function withKept(all: Graphs, settings: Settings, context: PrepareContext
   }
 }
 
-/** Graphs over the tensors of a file, if it has all that they need. Roles that share a graph go on sharing one. */
-function over(graphs: Graphs, tensors: ReadonlyMap<string, Constant>): Graphs | undefined {
-  const { entries, places } = planOf(graphs)
-  if (lackOf(tensors, entries) !== undefined) return undefined
-  const done = new Map<Graph, Graph>()
-  for (const graph of Object.values(graphs)) {
-    if (!done.has(graph)) done.set(graph, withConstants(graph, new Map(Array.from(graph.constants).flatMap(([name, constant]) => (places.has(constant) ? [[name, tensors.get(places.get(constant)!)!] as const] : [])))))
-  }
-  return Object.fromEntries(Object.entries(graphs).map(([role, graph]) => [role, done.get(graph)!]))
+/** A graph over the tensors of a file. */
+function over(graph: Graph, { places }: Plan, tensors: ReadonlyMap<string, Constant>): Graph {
+  return withConstants(graph, new Map(Array.from(graph.constants).flatMap(([name, constant]) => (places.has(constant) ? [[name, tensors.get(places.get(constant)!)!] as const] : []))))
 }
 
 /** The file's tensors, from before or from now. */
@@ -118,61 +130,6 @@ async function kept(path: string, entries: readonly Entry[], cacheBytes: number,
 }
 
 const isOfTheSystem = (error: unknown): error is NodeJS.ErrnoException => error instanceof Error && 'syscall' in error
-
-/** Whose names are yet to be found. */
-type Unnamed<E extends Entry> = Omit<E, 'names'> & { readonly names: string[] }
-
-interface Plan {
-  readonly entries: readonly Entry[]
-  /** Under which name each constant of the graphs is kept. */
-  readonly places: ReadonlyMap<Constant, string>
-}
-
-/** What is to be computed, once for all graphs that want the same of the same weight. */
-function planOf(graphs: Graphs): Plan {
-  const entries = new Map<string, Unnamed<DerivedEntry> | Unnamed<ComputedEntry>>()
-  const places = new Map<Constant, string>()
-  const taken = new Set<string>()
-  const free = (name: string) => {
-    let chosen = name
-    for (let count = 2; taken.has(chosen); count++) chosen = `${name} ${count}`
-    taken.add(chosen)
-    return chosen
-  }
-  for (const graph of new Set(Object.values(graphs))) {
-    for (const [name, constant] of graph.constants) {
-      const derived = derivedFrom(constant)
-      const [same, part] = derived === undefined ? [computedAs(constant), 0] : [sameness(derived.derivation), derived.part]
-      if (same === undefined) continue
-      const entry = entries.get(same) ?? (derived === undefined ? { constant, names: [] } : { derivation: derived.derivation, names: [] })
-      entries.set(same, entry)
-      entry.names[part] ??= free(name)
-      places.set(constant, entry.names[part]!)
-    }
-  }
-  // Of what is made together, a graph may use only a part.
-  for (const entry of entries.values()) if ('derivation' in entry) entry.derivation.parts.forEach((_, part) => (entry.names[part] ??= free(`${entry.names.find((name) => name !== undefined)!}.${part}`)))
-  return { entries: Array.from(entries.values()) as unknown as readonly Entry[], places }
-}
-
-/** Up to here, computing a constant takes no longer than finding it. Biases of a few heads are larger, and merged with others that lie in the file. */
-const SMALL = 256
-
-/** What a constant is computed from, if it is computed and worth keeping: equal where the bytes are. */
-function computedAs(constant: Constant): string | undefined {
-  const { dtype, shape, byteLength, file, inline } = constant
-  if (file !== undefined || inline !== undefined || byteLength <= SMALL || !isKeepable(dtype)) return undefined
-  const source = sourceOf(constant)
-  return source && JSON.stringify([source, dtype, shape])
-}
-
-/** Equal where the same is made of the same bytes; `undefined` where these could not be known again: weights that were trained in memory. */
-function sameness({ weight, axis, transpose = false, recipe, inputScales }: Derivation): string | undefined {
-  const source = sourceOf(storedOf(weight))
-  return source && inputScales === undefined ? JSON.stringify([source, weight.shape, axis, transpose, recipe]) : undefined
-}
-
-const ofEntry = (entry: Entry): Origin => sourceOf('derivation' in entry ? storedOf(entry.derivation.weight) : entry.constant)!
 
 /** The files that the weights come from, also those that are computed from what lies in them. */
 const pathsOf = (constants: Iterable<Constant>, entries: readonly Entry[]): readonly string[] =>

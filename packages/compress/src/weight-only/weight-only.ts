@@ -23,7 +23,7 @@ export function weightOnly(defaults: WeightOnlyOptions = {}): Compressor<'weight
     pass(options, role) {
       const settings = settingsOf({ ...defaults, ...options })
       const { name, apply } = weightOnlyPass(settings, role)
-      return { name, apply: role === 'prefill' && settings.prefill === 'int8' ? (graph) => deferredGraph(() => apply(graph)) : apply }
+      return { name, apply: role === 'decoder' && settings.prefill === 'int8' ? (graph) => deferredGraph(() => apply(graph)) : apply }
     },
     prepare(graphs, options, context) {
       const asked = { ...defaults, ...options }

@@ -1,4 +1,4 @@
-import { InvalidInputError, throwIfAborted, type Checkpoint, type Emit, type Executable, type Tokenizer } from '@tenon/core'
+import { InvalidInputError, throwIfAborted, type Checkpoint, type Emit, type Tokenizer } from '@tenon/core'
 import type { Constraint, ConstraintFactory } from '../constraint/index.js'
 import { createSampler } from '../sampling/index.js'
 import { TextStream } from '../text/index.js'
@@ -12,11 +12,13 @@ import { KeyValueCache } from './key-value-cache.js'
 import { Scheduler } from './scheduler.js'
 import { ScoreJob } from './score-job.js'
 import { speculatorOf } from './speculate.js'
+import type { Reader, Writer } from './writer-later.js'
 
 export interface DecoderParts {
-  readonly decoder: Executable
-  /** The same as `decoder`, or one that reads prompts. */
-  readonly prefill: Pick<Executable, 'run'>
+  /** What reads prompts. */
+  readonly prefill: Reader
+  /** The same as `prefill`, or one that writes a token at a time. */
+  readonly decoder: Writer
   readonly checkpoint: Checkpoint
   readonly tokenizer: Tokenizer
   readonly contextLength: number
@@ -40,10 +42,10 @@ const SCORED_BYTES = 32 * 2 ** 20
 
 /** A decoder over executables that are ready. */
 export function createDecoder(parts: DecoderParts): Decoder & { dispose(): Promise<void> } {
-  const { decoder: executable, prefill, checkpoint, tokenizer, contextLength, vocabularySize, endTokens, cacheBytes, slots, chunkTokens, draft, emit } = parts
-  const layout = cacheLayout(executable, checkpoint.reference)
+  const { prefill, decoder, checkpoint, tokenizer, contextLength, vocabularySize, endTokens, cacheBytes, slots, chunkTokens, draft, emit } = parts
+  const layout = cacheLayout(prefill, checkpoint.reference)
   const cache = new KeyValueCache(layout, { bytes: cacheBytes, slots, positions: contextLength }, (bytes) => emit({ type: 'memory', name: 'key-value cache', bytes }))
-  const scheduler = new Scheduler(new DecoderRuns(executable, prefill, cache), cache, {
+  const scheduler = new Scheduler(new DecoderRuns({ prefill, decoder }, cache), cache, {
     chunkTokens,
     scoredChunkTokens: Math.max(1, Math.min(chunkTokens, Math.floor(SCORED_BYTES / (vocabularySize * Float32Array.BYTES_PER_ELEMENT)))),
   })

@@ -3,14 +3,14 @@ import type { KeyValueCache } from './key-value-cache.js'
 
 /** Feeds and runs of the two executables over one cache. */
 export class DecoderRuns {
-  readonly #decoder: Executable
+  readonly #decoder: Pick<Executable, 'run'>
   readonly #prefill: Pick<Executable, 'run'>
   readonly #cache: KeyValueCache
   /** By the cache's views, which are the same until it is resized: nothing is made anew for a step. */
   readonly #steps = new WeakMap<object, { readonly ids: BigInt64Array; readonly lengths: Int32Array; readonly feeds: Readonly<Record<string, HostTensor>> }>()
   readonly #length = new Int32Array(1)
 
-  constructor(decoder: Executable, prefill: Pick<Executable, 'run'>, cache: KeyValueCache) {
+  constructor({ decoder, prefill }: Readonly<Record<'decoder' | 'prefill', Pick<Executable, 'run'>>>, cache: KeyValueCache) {
     this.#decoder = decoder
     this.#prefill = prefill
     this.#cache = cache

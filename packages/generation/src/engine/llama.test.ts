@@ -1,4 +1,4 @@
-import { BackendError, type TaskContext } from '@tenon/core'
+import { BackendError, type Graph, type TaskContext } from '@tenon/core'
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openDecoder } from './open-decoder.js'
@@ -124,18 +124,22 @@ describe('a tiny llama on ONNX Runtime', () => {
     expect(() => decoder.generate({ prompt })).toThrow(expect.objectContaining({ code: 'TENON_DISPOSED' }))
   })
 
-  it.each([['is ready', undefined], ['fails', new BackendError({ backend: 'onnx', doing: 'compiling', problem: 'it has no kernel', remedy: 'Choose another' })]])('is ready before the graph that reads prompts: a prompt waits until that %s', async (_, failure) => {
+  it.each([['is ready', undefined], ['fails', new BackendError({ backend: 'onnx', doing: 'compiling', problem: 'it has no kernel', remedy: 'Choose another' })]])('gives a first token before the graph that writes is there, which is compiled then; the second waits until that %s', async (_, failure) => {
     const freed: (() => void | PromiseLike<void>)[] = []
     const prefill = { ...opened.decoder }
+    const order: string[] = []
     let settle = () => {}
-    const compiled = new Promise<void>((resolve, reject) => (settle = () => (failure === undefined ? resolve() : reject(failure))))
-    compiled.catch(() => undefined) // it may fail before anybody waits for it
+    const compiling = new Promise<void>((resolve, reject) => (settle = () => (failure === undefined ? resolve() : reject(failure))))
+    compiling.catch(() => undefined) // it may fail before anybody waits for it
     const context: TaskContext = {
       emit: () => undefined,
       open: async () => ({ checkpoint: { ...opened.checkpoint, json: opened.checkpoint.json.bind(opened.checkpoint), tokenizer: async () => tokenizer }, graphs: { decoder: opened.decoder, prefill }, maxLength: 128 }),
       compile: async (graph) => {
-        if (graph === prefill) await compiled
-        return opened.backend.compile(graph, {}, { emit: () => undefined })
+        order.push(graph === prefill ? 'prefill' : 'decoder')
+        if (graph !== prefill) await compiling
+        const executable = await opened.backend.compile(graph, {}, { emit: () => undefined })
+        const run = executable.run.bind(executable)
+        return Object.assign(executable, { run: (...given: Parameters<typeof run>) => run(...given).finally(() => order.push('a run')) })
       },
       task: () => Promise.reject(new Error('none')),
       with: () => context,
@@ -143,13 +147,38 @@ describe('a tiny llama on ONNX Runtime', () => {
     }
     const decoder = await openDecoder(context, { where: 'a test' })
     const { prompt, continuation } = greedy.texts[1]!
+    expect((await decoder.generate({ prompt, maxNewTokens: 1, endTokens: [] }).result).tokens).toEqual(continuation.slice(0, 1))
     const impatient = new AbortController()
-    const aborted = decoder.generate({ prompt, signal: impatient.signal }).result
-    impatient.abort()
-    await expect(aborted).rejects.toMatchObject({ name: 'AbortError' })
+    const untilAborted = async () => {
+      for await (const _ of decoder.generate({ prompt, maxNewTokens: 9, endTokens: [], signal: impatient.signal })) impatient.abort()
+    }
+    await expect(untilAborted()).rejects.toMatchObject({ name: 'AbortError' })
     const { result } = decoder.generate({ prompt, maxNewTokens: 9, endTokens: [] })
     settle()
     expect(await result.then(({ tokens }) => tokens, (error: unknown) => error)).toEqual(failure ?? continuation.slice(0, 9))
+    expect(order.filter((each, place) => each !== order[place - 1]).slice(0, 3)).toEqual(['prefill', 'a run', 'decoder'])
+    expect(order.filter((each) => each === 'decoder')).toHaveLength(1)
+    for (const free of freed) await free()
+  })
+
+  it('compiles the graph that writes where no prompt comes', async () => {
+    const freed: (() => void | PromiseLike<void>)[] = []
+    const prefill = { ...opened.decoder }
+    let begun: (graph: Graph) => void = () => {}
+    const writes = new Promise<Graph>((resolve) => (begun = resolve))
+    const context: TaskContext = {
+      emit: () => undefined,
+      open: async () => ({ checkpoint: { ...opened.checkpoint, json: opened.checkpoint.json.bind(opened.checkpoint), tokenizer: async () => tokenizer }, graphs: { decoder: opened.decoder, prefill }, maxLength: 128 }),
+      compile: async (graph) => {
+        if (graph !== prefill) begun(graph)
+        return opened.backend.compile(graph, {}, { emit: () => undefined })
+      },
+      task: () => Promise.reject(new Error('none')),
+      with: () => context,
+      defer: (free) => void freed.push(free),
+    }
+    await openDecoder(context, { where: 'a test' })
+    expect(await writes).toBe(opened.decoder)
     for (const free of freed) await free()
   })
 })

@@ -2,7 +2,7 @@ import { setImmediate as immediate } from 'node:timers/promises'
 import { InvalidFileError, InvalidOptionError, type Checkpoint, type Executable, type TaskContext, type Tokenizer } from '@tenon/core'
 import { cacheLayout } from './cache-layout.js'
 import type { DecoderParts } from './create-decoder.js'
-import { later } from './later.js'
+import { writerLater } from './writer-later.js'
 import { readingUpTo } from './positions.js'
 
 /** A model that is ready to generate, but for the room its cache may take. */
@@ -20,26 +20,21 @@ const LONGEST_WHERE_NOTHING_SAYS = 2048
 export async function openModel(context: TaskContext, { where, contextLength: asked, cacheBytes }: { readonly where: string; readonly contextLength: number | undefined; /** The most that its keys and values can come to take. */ readonly cacheBytes: number }): Promise<ReadyModel> {
   const { checkpoint, graphs, maxLength } = await context.open('causal-lm', ['decoder', 'prefill'])
   if (graphs['decoder'] === undefined) throw new InvalidFileError({ path: checkpoint.reference, problem: "gives no graph 'decoder'", remedy: "Use a family that has the head 'causal-lm'" })
-  const { bytesPerPosition } = cacheLayout(graphs['decoder'], checkpoint.reference)
+  const { decoder: writing, prefill: reading = writing } = graphs
+  const { bytesPerPosition } = cacheLayout(reading, checkpoint.reference)
   const most = Math.min(asked ?? Infinity, Math.floor(cacheBytes / bytesPerPosition))
-  const graph = readingUpTo(graphs['decoder'], most)
-  const apart = graphs['prefill'] !== undefined && graphs['prefill'] !== graphs['decoder']
-  const compiling = context.compile(graph)
+  const compiling = context.compile(readingUpTo(reading, most))
   compiling.catch(() => undefined) // awaited below
   await immediate() // building a tokenizer holds this thread for a fifth of a second: what the backend has to do on it goes first
-  const ready = Promise.all([compiling, checkpoint.tokenizer(), readEndTokens(checkpoint)])
-  // A turn of the event loop later, so that whoever waits for the decoder gets it first.
-  const prefill = apart ? later(ready.then(() => immediate()).then(() => context.compile(readingUpTo(graphs['prefill']!, most)))) : undefined
-  const [decoder, tokenizer, endTokens] = await ready
+  const [reader, tokenizer, endTokens] = await Promise.all([compiling, checkpoint.tokenizer(), readEndTokens(checkpoint)])
   const longest = maxLength ?? tokenizer.maxLength ?? LONGEST_WHERE_NOTHING_SAYS
   if (asked !== undefined && asked > longest) throw new InvalidOptionError({ where, option: 'contextLength', problem: `is ${asked}, and the model reads ${longest} tokens`, remedy: 'Leave it out, or give a smaller one' })
   return {
-    decoder,
-    prefill: prefill ?? decoder,
+    ...(reading === writing ? { prefill: reader, decoder: reader } : writerLater(reader, () => context.compile(readingUpTo(writing, most)))),
     checkpoint,
     tokenizer,
     contextLength: asked ?? longest,
-    vocabularySize: vocabularySize(decoder, checkpoint, tokenizer),
+    vocabularySize: vocabularySize(reader, checkpoint, tokenizer),
     endTokens: endTokens(tokenizer),
     bytesPerPosition,
   }

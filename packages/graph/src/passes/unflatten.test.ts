@@ -1,9 +1,9 @@
 import { inlineConstant, type Graph } from '@tenon/core'
 import { describe, expect, it } from 'vitest'
 import { GraphBuilder } from '../builder.js'
-import { integers } from '../literals.js'
+import { integers, scalar } from '../literals.js'
 import type { Value } from '../op.js'
-import { Add, Concat, GroupQueryAttention, MatMulNBits, Mul, QuickGelu, Reshape, Shape, SimplifiedLayerNormalization, Softmax, Split } from '../ops/index.js'
+import { Abs, Add, Concat, Div, GroupQueryAttention, MatMulIntegerToFloat, MatMulNBits, Max, Mul, QuantizeLinear, QuickGelu, ReduceMax, Reshape, Shape, SimplifiedLayerNormalization, Softmax, Split } from '../ops/index.js'
 import { constantOf, noise, run, tensorOf } from '../test-support.js'
 import { verify } from '../verify.js'
 import { fuseSkipNorm } from './fuse-skip-norm.js'
@@ -73,6 +73,36 @@ describe('texts that are laid end to end and taken apart again', () => {
     expect(ops(changed)).toEqual(['SimplifiedLayerNormalization', 'MatMulNBits', 'GroupQueryAttention', 'MatMulNBits', 'SkipSimplifiedLayerNormalization', 'MatMulNBits', 'Split', 'QuickGelu', 'Mul', 'MatMulNBits', 'Add'])
     expect(changed.outputs).toEqual(graph.outputs)
     expect(await run(changed, feeds)).toEqual(await run(graph, feeds))
+  })
+
+  it('stay texts where each row becomes bytes by itself', async () => {
+    const builder = new GraphBuilder('bytes')
+    const text = builder.input('x', 'float32', ['batch', 'sequence', HIDDEN])
+    const rows = norm(toRows(text))
+    const largest = Max([ReduceMax(Abs(rows), integers(rows, [-1])), scalar(rows, 1e-30)])
+    const [scale, zero] = [scalar(rows, 1 / 127), builder.constant(inlineConstant('uint8', [], Uint8Array.of(128)))]
+    const bytes = QuantizeLinear(Div(rows, largest), scale, zero)
+    const weight = builder.constant(inlineConstant('int8', [HIDDEN, HIDDEN], Int8Array.from({ length: HIDDEN * HIDDEN }, (_, index) => (index * 37) % 101)))
+    const product = Mul(MatMulIntegerToFloat(bytes, weight, scale, builder.constant(constantOf(noise([HIDDEN], 5))), zero, builder.constant(inlineConstant('int8', [HIDDEN], new Int8Array(HIDDEN)))), largest)
+    builder.output('y', fromRows(Add(product, builder.constant(constantOf(noise([HIDDEN], 6)))), text))
+    const graph = builder.build()
+    const changed = verify(unflatten().apply(graph))
+    expect(ops(changed)).toEqual(['SimplifiedLayerNormalization', 'Abs', 'ReduceMax', 'Max', 'Div', 'QuantizeLinear', 'MatMulIntegerToFloat', 'Mul', 'Add'])
+    expect(await run(changed, { x: feeds.x })).toEqual(await run(graph, { x: feeds.x }))
+  })
+
+  it.each<[string, (rows: Value) => Value]>([
+    ['the largest is one of a column', (rows) => ReduceMax(rows, integers(rows, [0]))],
+    ['the largest of each has no axis of its own', (rows) => ReduceMax(rows, integers(rows, [-1]), { keepdims: 0 })],
+    ['columns have scales', (rows) => QuantizeLinear(rows, rows.builder.constant(constantOf(tensorOf('float32', [HIDDEN], Array.from({ length: HIDDEN }, () => 0.1)))), rows.builder.constant(inlineConstant('uint8', [HIDDEN], new Uint8Array(HIDDEN).fill(128))))],
+    ['something of two dimensions is added', (rows) => Add(rows, rows.builder.constant(constantOf(noise([1, HIDDEN], 8))))],
+  ])('are rows where %s', async (_, make) => {
+    const builder = new GraphBuilder('other')
+    builder.output('y', make(norm(toRows(builder.input('x', 'float32', ['batch', 'sequence', HIDDEN])))))
+    const graph = builder.build()
+    const changed = verify(unflatten().apply(graph))
+    expect(changed.outputs).toEqual(graph.outputs)
+    expect(await run(changed, { x: feeds.x })).toEqual(await run(graph, { x: feeds.x }))
   })
 
   it('are rows where something else reads them', async () => {

@@ -3,20 +3,37 @@ import type { GraphBuilder } from '../builder.js'
 import { filled } from '../call.js'
 import { integers } from '../literals.js'
 import type { Value, ValueType } from '../op.js'
-import { Add, Gelu, LayerNormalization, MatMulNBits, Mul, QuickGelu, Reshape, SimplifiedLayerNormalization, SkipSimplifiedLayerNormalization, Split } from '../ops/index.js'
+import { Abs, Add, Div, Gelu, LayerNormalization, MatMulIntegerToFloat, MatMulNBits, Max, Mul, QuantizeLinear, QuickGelu, ReduceMax, Reshape, SimplifiedLayerNormalization, SkipSimplifiedLayerNormalization, Split } from '../ops/index.js'
 import { rewrite, type Visit } from '../rewrite.js'
 
-/** Operators that make of each row what it is by itself, whatever stands in front of it; how many of their first inputs have rows. */
+/**
+ * Operators that make of each row what it is by itself, whatever stands in front of it; how many of their first inputs have rows, or are
+ * the same for each.
+ */
 const byRow: Readonly<Record<string, number>> = {
+  [Abs.op]: 1,
   [Add.op]: 2,
+  [Div.op]: 2,
   [Gelu.op]: 1,
   [LayerNormalization.op]: 1,
+  [MatMulIntegerToFloat.op]: 1,
   [MatMulNBits.op]: 1,
+  [Max.op]: 2,
   [Mul.op]: 2,
+  [QuantizeLinear.op]: 1,
   [QuickGelu.op]: 1,
+  [ReduceMax.op]: 1,
   [SimplifiedLayerNormalization.op]: 1,
   [SkipSimplifiedLayerNormalization.op]: 2,
   [Split.op]: 1,
+}
+
+/** Whether what works along an axis does so within each row. */
+function isWithinRows({ node, definition, inputs }: Visit): boolean {
+  const attributes = filled(definition, node.attributes)
+  if (node.op === QuantizeLinear.op) return inputs[1]!.shape.length === 0 // one scale for all, along no axis
+  if (node.op === ReduceMax.op) return attributes['keepdims'] !== 0 && inputs[1]?.elements?.join() === '-1'
+  return (attributes['axis'] ?? -1) === -1
 }
 
 /**
@@ -32,10 +49,11 @@ export function unflatten(): Pass {
       const textOf = (builder: GraphBuilder, value: Value | undefined) => value && (texts.get(value) ?? flattened(builder, value))
 
       /** What the node makes, of texts; as rows again, which nothing reads where all that follows takes texts. */
-      function byTexts({ definition, inputs, node, types, builder }: Visit, count: number): readonly Value[] | undefined {
-        const whole = inputs.slice(0, count).map((input) => textOf(builder, input))
-        const [first] = whole
-        if (first === undefined || !whole.every((text) => text?.shape.join() === first.shape.join()) || (filled(definition, node.attributes)['axis'] ?? -1) !== -1) return undefined
+      function byTexts(visit: Visit, count: number): readonly Value[] | undefined {
+        const { definition, inputs, node, types, builder } = visit
+        const whole = inputs.slice(0, count).map((input) => (input !== undefined && input.shape.length < 2 ? input : textOf(builder, input)))
+        const first = whole.find((text) => text?.shape.length === 3)
+        if (first === undefined || !whole.every((text) => text !== undefined && (text.shape.length < 2 || sameTexts(text, first))) || !isWithinRows(visit)) return undefined
         const made = builder.emitNamed(definition, [...whole, ...inputs.slice(count)], node.attributes, node.outputs.map((name) => (name === '' ? '' : undefined)))
         const columns = made.map((text) => text.shape.at(-1))
         if (columns.some((size, index) => node.outputs[index] !== '' && typeof size !== 'number')) return undefined
@@ -58,6 +76,8 @@ export function unflatten(): Pass {
     },
   }
 }
+
+const sameTexts = (one: Value, other: Value): boolean => one.shape.slice(0, 2).join() === other.shape.slice(0, 2).join()
 
 /** @param type What the rows were, if that is known: they are made for each node, and most are read by nobody. */
 function asRows(builder: GraphBuilder, text: Value, type: ValueType | undefined): Value {
