@@ -184,10 +184,10 @@ function weightQuantizer() {
 
 function product({ values, scale, zero, rowScales }: QuantizedRows, weight: QuantizedWeight, bias: Value | undefined): Value {
   const channels = weight.scales.shape as readonly [number]
-  const zeros = values.builder.constant(inlineConstant('int8', channels, new Int8Array(channels[0])))
+  const weightZero = values.builder.constant(inlineConstant('int8', [], Int8Array.of(0)))
   // The product takes a bias of one number per channel only; Gemm's may be a scalar or a matrix.
   const within = rowScales === undefined && bias?.shape.join() === channels.join() ? bias : undefined
-  const multiplied = MatMulIntegerToFloat(values, weight.values, scale, weight.scales, zero, zeros, within)
+  const multiplied = MatMulIntegerToFloat(values, weight.values, scale, weight.scales, zero, weightZero, within)
   const restored = rowScales === undefined ? multiplied : Mul(multiplied, rowScales)
   return bias === within ? restored : Add(restored, bias!)
 }

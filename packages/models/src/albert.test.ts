@@ -105,6 +105,10 @@ describe('an ALBERT that is not what its config says', () => {
     for (const value of [0, 2.5, '1']) await expect(build(altered(checkpoint, { [key]: value }))).rejects.toThrow(`'${key}'. Set '${key}' to the size that the weights have`)
   })
 
+  it('is refused where it has more layers than any model, since all of them are one to the weights', async () => {
+    await expect(build(altered(await opened('base'), { num_hidden_layers: 2 ** 31 - 1 }))).rejects.toThrow("gives 2147483647 'num_hidden_layers'")
+  })
+
   it('is refused where it has more groups than the weights', async () => {
     await expect(build(altered(await opened('base'), { num_hidden_groups: 3 }))).rejects.toMatchObject({ tensor: expect.stringContaining('albert_layer_groups.1.albert_layers.0'), actual: undefined })
   })

@@ -2,7 +2,7 @@ import type { Checkpoint, Model } from '@tenon/core'
 import type { GraphBuilder, Value } from '@tenon/graph'
 import { Add, Tanh } from '@tenon/graph/ops'
 import { activation } from './activations.js'
-import { labelCount, only, optionIn, sizeIn } from './config.js'
+import { labelCount, layersIn, only, optionIn, sizeIn } from './config.js'
 import { defineFamily } from './family.js'
 import { firstToken, perChoice, spanScores, tokenScores, wordScores } from './heads.js'
 import { embedding, fromRows, layerNorm, linear, positions, selfAttention, toRows } from './layers.js'
@@ -52,7 +52,7 @@ function config(checkpoint: Checkpoint): BertConfig {
   return {
     vocabulary: sizeIn(checkpoint, 'vocab_size'),
     hidden: sizeIn(checkpoint, 'hidden_size'),
-    layers: sizeIn(checkpoint, 'num_hidden_layers'),
+    layers: layersIn(checkpoint),
     heads: sizeIn(checkpoint, 'num_attention_heads'),
     intermediate: sizeIn(checkpoint, 'intermediate_size'),
     activation: optionIn(checkpoint, 'hidden_act', 'gelu'),

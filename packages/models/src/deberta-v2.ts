@@ -2,7 +2,7 @@ import type { Checkpoint, Model } from '@tenon/core'
 import { integers, scalar, type GraphBuilder, type Value } from '@tenon/graph'
 import { Add, And, Cast, Clip, Concat, Conv, Gather, MatMul, Mul, MultiHeadAttention, Neg, Range, Reshape, Shape, Slice, Squeeze, Sub, Transpose, Unsqueeze, Where } from '@tenon/graph/ops'
 import { activation } from './activations.js'
-import { headSize, labelCount, malformed, optionIn, sizeIn } from './config.js'
+import { headSize, labelCount, layersIn, malformed, optionIn, sizeIn } from './config.js'
 import { defineFamily } from './family.js'
 import { firstToken, perChoice, spanScores, tokenScores, wordScores } from './heads.js'
 import { embedding, fromRows, layerNorm, linear, LOWEST, positions, toRows } from './layers.js'
@@ -78,7 +78,7 @@ function config(checkpoint: Checkpoint): DebertaConfig {
     vocabulary: sizeIn(checkpoint, 'vocab_size'),
     embedding: sizeIn(checkpoint, 'embedding_size', hidden),
     hidden,
-    layers: sizeIn(checkpoint, 'num_hidden_layers'),
+    layers: layersIn(checkpoint),
     heads,
     intermediate: sizeIn(checkpoint, 'intermediate_size'),
     activation: optionIn<string>(checkpoint, 'hidden_act', 'gelu'),

@@ -30,6 +30,10 @@ describe('the config of a decoder', () => {
     ['layers of an unknown type', 'qwen2/window', { layer_types: ['full_attention', 'linear_attention'] }, 'TENON_INVALID_FILE', "List 'full_attention' or 'sliding_attention' for each of the 2 layers"],
     ['the types of other layers', 'qwen3/window', { layer_types: ['full_attention'] }, 'TENON_INVALID_FILE', 'for each of the 2 layers'],
     ['a window that no layer may have', 'qwen2/base', { layer_types: ['full_attention', 'sliding_attention'] }, 'TENON_INVALID_FILE', 'or set use_sliding_window and sliding_window'],
+    ['a window that no layer of a Mistral has', 'mistral/interleaved', { sliding_window: null }, 'TENON_INVALID_FILE', 'or set sliding_window'],
+    ['layers of an unknown type of a Mistral', 'mistral/base', { layer_types: ['full_attention', 'chunked_attention'] }, 'TENON_INVALID_FILE', "List 'full_attention' or 'sliding_attention' for each of the 2 layers"],
+    ['tokens that see what follows them', 'qwen2/base', { is_causal: false }, 'TENON_INVALID_FILE', "sets 'is_causal' to false"],
+    ['tokens that see what follows them, in a GPT-2', 'gpt2/base', { is_causal: false }, 'TENON_INVALID_FILE', "sets 'is_causal' to false"],
     ['more experts for each token than there are', 'qwen2_moe/base', { num_experts_per_tok: 6 }, 'TENON_INVALID_FILE', 'sends tokens through 6 of 5 experts'],
     ['dense layers that are no list', 'qwen2_moe/base', { mlp_only_layers: 1 }, 'TENON_INVALID_FILE', "gives 'mlp_only_layers' as 1"],
     ['cross-attention', 'gpt2/base', { add_cross_attention: true }, 'TENON_INVALID_FILE', "sets 'add_cross_attention' to true"],
@@ -80,14 +84,53 @@ describe('the weights of a decoder', () => {
     expect(await failure(build(altered(await opened(fixture), config)))).toMatchObject({ code: 'TENON_WEIGHT_MISMATCH', tensor })
   })
 
+  it.each([
+    ['of GPTQ and its like', { quantization_config: { quant_method: 'gptq', bits: 4 } }, 'qweight', [4, 64]],
+    ['of MLX', { quantization: { group_size: 64, bits: 4 } }, 'weight', [64, 4]],
+  ])('are told to be quantised where they are those %s, which are not read', async (_, config, name, shape) => {
+    const checkpoint = await opened('llama/base')
+    const packed = new Map(Array.from(checkpoint.constants, ([path, constant]) => (path.endsWith('proj.weight') ? [path.replace(/weight$/, name), hollow('uint32', shape)] : [path, constant])))
+    expect(await failure(build(altered(checkpoint, config, packed)))).toMatchObject({ code: 'TENON_INVALID_FILE', message: expect.stringContaining("is quantised, by its config, and holds no 'model.layers.0.self_attn.q_proj.weight' of shape [64, 32]. Take the checkpoint from before its quantisation") })
+  })
+
+  it('are read where a config says that they are quantised, and they are not', async () => {
+    expect(await build(altered(await opened('llama/base'), { quantization_config: { quant_method: 'bitsandbytes' } }))).toHaveProperty('decoder')
+  })
+
   it('are taken from a head of its own where a checkpoint that ties it holds one, as transformers does', async () => {
     const { model } = await build(altered(await opened('llama/untied'), { tie_word_embeddings: true }))
     expect([...model!.constants.keys()]).toContain('lm_head.weight')
   })
 
-  it('have no prefix in the first checkpoints of GPT-2', async () => {
-    const checkpoint = await opened('gpt2/base')
-    const { decoder } = await build(renamed(checkpoint, (name) => name.replace(/^transformer\./, '')))
-    expect([...decoder!.constants.keys()]).toContain('transformer.h.1.mlp.c_fc.weight')
+  it.each([
+    ['gpt2/base', 'transformer.wte.weight'],
+    ['qwen3/base', 'model.embed_tokens.weight'],
+    ['starcoder2/base', 'model.embed_tokens.weight'],
+  ])('are one where the word embedding is tied, and it was saved under the name of the head: %s', async (fixture, embedding) => {
+    const checkpoint = await opened(fixture)
+    const headed = renamed(checkpoint, (name) => (name === embedding ? 'lm_head.weight' : name))
+    const [model, usual] = [(await build(headed)).model!, (await build(checkpoint)).model!]
+    expect([...model.constants.keys()]).toEqual([...usual.constants.keys()].map((name) => (name === embedding ? 'lm_head.weight' : name)))
+    expect(model.nodes.filter(({ inputs }) => inputs.includes('lm_head.weight')).map(({ op }) => op)).toEqual(['Gather', 'Gemm'])
+    expect(await failure(build(altered(headed, { tie_word_embeddings: false })))).toMatchObject({ code: 'TENON_WEIGHT_MISMATCH', tensor: embedding })
+  })
+
+  it.each([
+    ['gpt2/base', 'transformer.h.1.mlp.c_fc.weight'],
+    ['llama/base', 'model.layers.1.mlp.down_proj.weight'],
+    ['mistral/base', 'model.layers.1.mlp.down_proj.weight'],
+    ['qwen2/base', 'model.layers.1.self_attn.q_proj.bias'],
+    ['qwen2_moe/fused', 'model.layers.1.mlp.experts.gate_up_proj.1'],
+    ['qwen3/base', 'model.layers.1.self_attn.q_norm.weight'],
+    ['starcoder2/base', 'model.layers.1.mlp.c_fc.bias'],
+  ])('have no prefix where the model was saved without a head: %s', async (fixture, name) => {
+    const checkpoint = await opened(fixture)
+    const partsOf = async (each: Checkpoint) => {
+      const { nodes, constants } = (await build(each)).model!
+      return { nodes, names: [...constants.keys()] }
+    }
+    const bare = await partsOf(renamed(checkpoint, (each) => each.replace(/^(transformer|model)\./, '')))
+    expect(bare.names).toContain(name)
+    expect(bare).toEqual(await partsOf(checkpoint))
   })
 })

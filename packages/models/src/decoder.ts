@@ -2,6 +2,7 @@ import { inlineConstant, NoSuchHeadError, type Checkpoint, type Graph, type Mode
 import { GraphBuilder, integers, scalar, type Value } from '@tenon/graph'
 import { Add, Cast, Concat, Gather, GroupQueryAttention, Range, ReduceMax, ReduceSum, Reshape, RotaryEmbedding, Shape, Squeeze, Sub, Unsqueeze } from '@tenon/graph/ops'
 import { fuseSkipNorm, mergeProducts } from '@tenon/graph/passes'
+import { only } from './config.js'
 import { fromRows, linear, toRows } from './layers.js'
 import { readExported } from './read-exported.js'
 import { texts } from './texts.js'
@@ -77,6 +78,7 @@ export function defineDecoder<Name extends string, Config extends DecoderConfig>
 }
 
 function emit<Config extends DecoderConfig>(family: DecoderFamily<string, Config>, checkpoint: Checkpoint, read: (builder: GraphBuilder, config: Config) => Tokens): Graph {
+  only(checkpoint, 'is_causal', true) // decoders that were made encoders see what follows a token too
   const builder = new GraphBuilder(family.name)
   const config = family.config(checkpoint)
   const tokens = read(builder, config)
@@ -160,16 +162,20 @@ export function positionsOf({ ids, last, past }: Tokens): Value {
   return Add(Unsqueeze(before, integers(ids, [1])), places)
 }
 
-/** Where the parameters of the head are. */
-interface NextWordWeights {
+/** Where the parameters are that become states of words, and scores of them. */
+interface Words {
+  readonly embedding: Weights
   readonly head: Weights
-  /** The word embedding. */
-  readonly words: Weights
-  /** Whether the word embedding is the head where the checkpoint holds none of its own. */
-  readonly tied: boolean
+}
+
+/**
+ * Of the two that are one where they are tied, a checkpoint may hold either: `transformers` writes the embedding, and `save_model` of safetensors
+ * the one whose name comes first. Where it holds both, each is used, as in `transformers`.
+ */
+export function wordsOf({ embedding, head }: Words, tied: boolean): Words {
+  const held = (own: Weights, other: Weights) => (tied && !own.has('weight') && other.has('weight') ? other : own)
+  return { embedding: held(embedding, head), head: held(head, embedding) }
 }
 
 /** Scores of every word for what comes next: [rows, hidden] → [rows, vocabulary] */
-export function nextWords({ head, words, tied }: NextWordWeights, x: Value, vocabulary: number): Value {
-  return linear(tied && !head.has('weight') ? words : head, x, vocabulary, { bias: false })
-}
+export const nextWords = ({ head }: Words, x: Value, vocabulary: number): Value => linear(head, x, vocabulary, { bias: false })

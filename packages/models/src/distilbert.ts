@@ -2,7 +2,7 @@ import type { Checkpoint, Model } from '@tenon/core'
 import type { GraphBuilder, Value } from '@tenon/graph'
 import { Add, Relu } from '@tenon/graph/ops'
 import { activation } from './activations.js'
-import { labelCount, optionIn, sizeIn } from './config.js'
+import { labelCount, layersIn, optionIn, sizeIn } from './config.js'
 import { defineFamily } from './family.js'
 import { firstToken, perChoice, spanScores, tokenScores, wordScores } from './heads.js'
 import { embedding, fromRows, layerNorm, linear, positions, selfAttention, toRows } from './layers.js'
@@ -47,7 +47,7 @@ function config(checkpoint: Checkpoint): DistilBertConfig {
   return {
     vocabulary: sizeIn(checkpoint, 'vocab_size'),
     hidden: sizeIn(checkpoint, 'dim'),
-    layers: sizeIn(checkpoint, 'n_layers'),
+    layers: layersIn(checkpoint, 'n_layers'),
     heads: sizeIn(checkpoint, 'n_heads'),
     intermediate: sizeIn(checkpoint, 'hidden_dim'),
     activation: optionIn(checkpoint, 'activation', 'gelu'),

@@ -3,7 +3,7 @@ import type { Value } from '@tenon/graph'
 import { Add, Gather } from '@tenon/graph/ops'
 import { activation } from './activations.js'
 import { headSize, layersIn, only, optionIn, sizeIn } from './config.js'
-import { attend, defineDecoder, nextWords, positionsOf, type DecoderConfig, type Tokens } from './decoder.js'
+import { attend, defineDecoder, nextWords, positionsOf, wordsOf, type DecoderConfig, type Tokens } from './decoder.js'
 import { embedding, layerNorm, linear, toRows } from './layers.js'
 import { spelledUnder, type Weights } from './weights.js'
 
@@ -54,16 +54,16 @@ function config(checkpoint: Checkpoint): Gpt2Config {
 /** [batch * scored, vocabulary] */
 function logits(weights: Weights, config: Gpt2Config, tokens: Tokens): Value {
   const w = weights.at('transformer')
-  const words = embedding(w.at('wte'), tokens.ids, config.vocabulary, config.hidden)
+  const words = wordsOf({ embedding: w.at('wte'), head: weights.at('lm_head') }, config.tied)
+  const states = embedding(words.embedding, tokens.ids, config.vocabulary, config.hidden)
   const places = Gather(w.at('wpe').get('weight', [config.positions, config.hidden]), positionsOf(tokens))
-  let x = toRows(Add(words, places)) // [batch * sequence, hidden], here and below
+  let x = toRows(Add(states, places)) // [batch * sequence, hidden], here and below
   for (let layer = 0; layer < config.layers; layer++) {
     const block = w.at('h', layer)
     x = Add(x, attention(block.at('attn'), config, layerNorm(block.at('ln_1'), x, config.epsilon), tokens, layer))
     x = Add(x, mlp(block.at('mlp'), config, layerNorm(block.at('ln_2'), x, config.epsilon)))
   }
-  const states = layerNorm(w.at('ln_f'), tokens.scored(x), config.epsilon)
-  return nextWords({ head: weights.at('lm_head'), words: w.at('wte'), tied: config.tied }, states, config.vocabulary)
+  return nextWords(words, layerNorm(w.at('ln_f'), tokens.scored(x), config.epsilon), config.vocabulary)
 }
 
 function attention(w: Weights, { hidden, heads, scales }: Gpt2Config, x: Value, tokens: Tokens, layer: number): Value {

@@ -3,10 +3,11 @@ import type { Value } from '@tenon/graph'
 import { Add, Mul } from '@tenon/graph/ops'
 import { activation } from './activations.js'
 import { headSize, headSizeIn, layersIn, optionIn, sizeIn } from './config.js'
-import { attend, defineDecoder, nextWords, type DecoderConfig, type Rotation, type Tokens } from './decoder.js'
+import { attend, defineDecoder, nextWords, wordsOf, type DecoderConfig, type Rotation, type Tokens } from './decoder.js'
 import { embedding, linear, rmsNorm, toRows } from './layers.js'
 import { rotaryIn, rotation, type Rotary } from './rotary.js'
-import type { Weights } from './weights.js'
+import { spelledUnder, type Weights } from './weights.js'
+import type { Windows } from './windows.js'
 
 /**
  * Llama (Touvron et al. 2023), and what is built like it: SmolLM2, TinyLlama, Vicuna. Pre-norm blocks with RMS norms, rotary
@@ -14,7 +15,7 @@ import type { Weights } from './weights.js'
  * @example
  * const { decoder } = await llama().build(checkpoint, { head: 'causal-lm' })
  */
-export const llama = (): Model<'llama'> => defineDecoder({ name: 'llama', config, logits, maxLength: ({ rotary }) => rotary.positions })
+export const llama = (): Model<'llama'> => defineDecoder({ name: 'llama', config, logits, maxLength: ({ rotary }) => rotary.positions, spellings: spelledUnder('model') })
 
 export interface LlamaConfig extends DecoderConfig {
   readonly vocabulary: number
@@ -25,8 +26,7 @@ export interface LlamaConfig extends DecoderConfig {
   readonly epsilon: number
   /** Which projections have a bias: to queries, keys and values, out of attention, and those of the gated layer. */
   readonly biases: Readonly<Record<'projections' | 'output' | 'mlp', boolean>>
-  /** How many tokens a token sees in each layer, itself included; `undefined` where that is all. */
-  readonly windows?: readonly (number | undefined)[]
+  readonly windows?: Windows
   /** Whether the head is the word embedding. */
   readonly tied: boolean
 }
@@ -75,15 +75,16 @@ interface Parts<Config extends LlamaConfig> {
 /** [batch * scored, vocabulary] */
 export function logits<Config extends LlamaConfig>(weights: Weights, config: Config, tokens: Tokens, { attention = selfAttention, mlp = gated }: Parts<Config> = {}): Value {
   const w = weights.at('model')
+  const words = wordsOf({ embedding: w.at('embed_tokens'), head: weights.at('lm_head') }, config.tied)
   const turned = rotation(w, config.rotary, tokens)
-  let x = toRows(embedding(w.at('embed_tokens'), tokens.ids, config.vocabulary, config.hidden)) // [batch * sequence, hidden], here and below
+  let x = toRows(embedding(words.embedding, tokens.ids, config.vocabulary, config.hidden)) // [batch * sequence, hidden], here and below
   for (let layer = 0; layer < config.layers; layer++) {
     const block = w.at('layers', layer)
     x = Add(x, attention(block.at('self_attn'), config, rmsNorm(block.at('input_layernorm'), x, config.epsilon), tokens, layer, turned))
     x = Add(x, mlp(block.at('mlp'), config, rmsNorm(block.at('post_attention_layernorm'), x, config.epsilon), layer))
   }
   const states = rmsNorm(w.at('norm'), tokens.scored(x), config.epsilon)
-  return nextWords({ head: weights.at('lm_head'), words: w.at('embed_tokens'), tied: config.tied }, states, config.vocabulary)
+  return nextWords(words, states, config.vocabulary)
 }
 
 function selfAttention(w: Weights, { hidden, heads, kvHeads, headSize: size, biases, windows }: LlamaConfig, x: Value, tokens: Tokens, layer: number, turned: Rotation): Value {

@@ -88,6 +88,7 @@ describe('a config of ModernBERT', () => {
     ['rope_parameters', { full_attention: { rope_type: 'yarn', rope_theta: 1000, factor: 4 } }, "Only the rope_type 'default'"],
     ['rope_parameters', { sliding_attention: { rope_theta: '10000' } }, 'with a number as rope_theta'],
     ['rope_parameters', { rope_theta: 1000 }, "has 'rope_theta' among its 'rope_parameters'"],
+    ['num_hidden_layers', 2 ** 31 - 1, "gives 2147483647 'num_hidden_layers'"],
     ['global_attn_every_n_layers', 0, "gives 0 'global_attn_every_n_layers'"],
     ['rope_scaling', { type: 'linear', factor: 2 }, 'turns positions by {"type":"linear","factor":2}'],
     ['global_rope_theta', 'large', "gives 'global_rope_theta' as \"large\""],

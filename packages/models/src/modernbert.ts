@@ -2,7 +2,7 @@ import { inlineConstant, type Checkpoint, type Model } from '@tenon/core'
 import { integers, scalar, type GraphBuilder, type Value } from '@tenon/graph'
 import { Abs, Add, And, ArgMax, Cast, Cos, Div, Gather, LessOrEqual, Mul, MultiHeadAttention, Range, ReduceSum, RotaryEmbedding, Shape, Sin, Split, Squeeze, Sub, Unsqueeze, Where } from '@tenon/graph/ops'
 import { activation } from './activations.js'
-import { headSize, labelCount, malformed, optionIn, sizeIn } from './config.js'
+import { headSize, labelCount, layersIn, malformed, optionIn, sizeIn } from './config.js'
 import { defineFamily } from './family.js'
 import { firstToken, perChoice, spanScores, tokenScores, wordScores } from './heads.js'
 import { embedding, fromRows, layerNorm, linear, LOWEST, toRows } from './layers.js'
@@ -80,7 +80,7 @@ function config(checkpoint: Checkpoint): ModernBertConfig {
 
 /** Newer configs list them; the first ones say that every nth layer, counted from the first, sees everything. */
 function viewsIn(checkpoint: Checkpoint): readonly View[] {
-  const layers = sizeIn(checkpoint, 'num_hidden_layers')
+  const layers = layersIn(checkpoint)
   const listed = checkpoint.config['layer_types'] ?? undefined
   if (listed === undefined) {
     const period = sizeIn(checkpoint, 'global_attn_every_n_layers', 3)

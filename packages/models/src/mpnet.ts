@@ -2,7 +2,7 @@ import type { Checkpoint, Model } from '@tenon/core'
 import { integers, scalar, type GraphBuilder, type Value } from '@tenon/graph'
 import { Add, Cast, Clip, Gather, Gelu, MultiHeadAttention, Sub, Tanh, Transpose, Unsqueeze } from '@tenon/graph/ops'
 import { activation } from './activations.js'
-import { labelCount, malformed, optionIn, sizeIn } from './config.js'
+import { labelCount, layersIn, malformed, optionIn, sizeIn } from './config.js'
 import { defineFamily } from './family.js'
 import { firstToken, perChoice, spanScores, tokenScores, wordScores } from './heads.js'
 import { embedding, fromRows, layerNorm, linear, LOWEST, positionsAfter, toRows } from './layers.js'
@@ -59,7 +59,7 @@ function config(checkpoint: Checkpoint): MPNetConfig {
   return {
     vocabulary: sizeIn(checkpoint, 'vocab_size'),
     hidden: sizeIn(checkpoint, 'hidden_size'),
-    layers: sizeIn(checkpoint, 'num_hidden_layers'),
+    layers: layersIn(checkpoint),
     heads: sizeIn(checkpoint, 'num_attention_heads'),
     intermediate: sizeIn(checkpoint, 'intermediate_size'),
     activation: optionIn(checkpoint, 'hidden_act', 'gelu'),

@@ -8,7 +8,7 @@ import { throughExperts, together } from './experts.js'
 import { linear } from './layers.js'
 import { gated, llamaConfig, logits, type LlamaConfig } from './llama.js'
 import { windowsIn } from './qwen2.js'
-import type { Weights } from './weights.js'
+import { spelledUnder, type Weights } from './weights.js'
 
 /**
  * Qwen1.5-MoE and Qwen2-MoE (Yang et al. 2024): a Qwen2 in which gated layers are many experts, of which each token goes through a few, and one that all tokens share.
@@ -16,7 +16,7 @@ import type { Weights } from './weights.js'
  * const { decoder } = await qwen2Moe().build(checkpoint, { head: 'causal-lm' })
  */
 export const qwen2Moe = (): Model<'qwen2_moe'> =>
-  defineDecoder({ name: 'qwen2_moe', config, logits: (weights, config, tokens) => logits(weights, config, tokens, { mlp }), maxLength: ({ rotary }) => rotary.positions })
+  defineDecoder({ name: 'qwen2_moe', config, logits: (weights, config, tokens) => logits(weights, config, tokens, { mlp }), maxLength: ({ rotary }) => rotary.positions, spellings: spelledUnder('model') })
 
 interface Qwen2MoeConfig extends LlamaConfig {
   readonly experts: number

@@ -1,7 +1,9 @@
 import type { Checkpoint, Model } from '@tenon/core'
-import { layersIn, malformed, optionIn, sizeIn } from './config.js'
+import { layersIn, optionIn, sizeIn } from './config.js'
 import { defineDecoder } from './decoder.js'
 import { llamaConfig, logits, type LlamaConfig } from './llama.js'
+import { spelledUnder } from './weights.js'
+import { listedWindows, type Windows } from './windows.js'
 
 /**
  * Qwen2, Qwen2.5 and Qwen2.5-Coder (Yang et al. 2024): a Llama whose queries, keys and values have biases, and in which some layers may see
@@ -9,7 +11,7 @@ import { llamaConfig, logits, type LlamaConfig } from './llama.js'
  * @example
  * const { decoder } = await qwen2().build(checkpoint, { head: 'causal-lm' })
  */
-export const qwen2 = (): Model<'qwen2'> => defineDecoder({ name: 'qwen2', config, logits, maxLength: ({ rotary }) => rotary.positions })
+export const qwen2 = (): Model<'qwen2'> => defineDecoder({ name: 'qwen2', config, logits, maxLength: ({ rotary }) => rotary.positions, spellings: spelledUnder('model') })
 
 function config(checkpoint: Checkpoint): LlamaConfig {
   return llamaConfig(checkpoint, { biases: { projections: true, output: false, mlp: false }, windows: windowsIn(checkpoint), positions: 32_768 })
@@ -22,18 +24,11 @@ const late = (layer: number, from: number): boolean => layer >= from
  * What each layer of a Qwen sees: as `layer_types` lists them, or as `max_window_layers` tells. There are no windows unless `use_sliding_window` says so.
  * @throws InvalidFileError where the layers listed are not the model's, or have a window of no size.
  */
-export function windowsIn(checkpoint: Checkpoint, isNear = late): readonly (number | undefined)[] {
-  const layers = layersIn(checkpoint)
+export function windowsIn(checkpoint: Checkpoint, isNear = late): Windows {
   const isUsed = optionIn<boolean>(checkpoint, 'use_sliding_window', false) && checkpoint.config['sliding_window'] !== null
   const window = isUsed ? sizeIn(checkpoint, 'sliding_window', 4096) : undefined
-  const listed = checkpoint.config['layer_types'] ?? undefined
-  if (listed === undefined) {
-    const from = optionIn<number>(checkpoint, 'max_window_layers', 28)
-    return Array.from({ length: layers }, (_, layer) => (isNear(layer, from) ? window : undefined))
-  }
-  const known = window === undefined ? ['full_attention'] : ['full_attention', 'sliding_attention']
-  if (!Array.isArray(listed) || listed.length !== layers || listed.some((type) => !known.includes(type))) {
-    throw malformed(checkpoint, `gives 'layer_types' as ${JSON.stringify(listed)}`, `List ${known.map((type) => `'${type}'`).join(' or ')} for each of the ${layers} layers${window === undefined ? ', or set use_sliding_window and sliding_window' : ''}`)
-  }
-  return listed.map((type) => (type === 'sliding_attention' ? window : undefined))
+  const listed = listedWindows(checkpoint, window, 'use_sliding_window and sliding_window')
+  if (listed !== undefined) return listed
+  const from = optionIn<number>(checkpoint, 'max_window_layers', 28)
+  return Array.from({ length: layersIn(checkpoint) }, (_, layer) => (isNear(layer, from) ? window : undefined))
 }

@@ -6,7 +6,7 @@ import { attend, defineDecoder, type Rotation, type Tokens } from './decoder.js'
 import { linear, rmsNorm } from './layers.js'
 import { llamaConfig, logits, type LlamaConfig } from './llama.js'
 import { windowsIn } from './qwen2.js'
-import type { Weights } from './weights.js'
+import { spelledUnder, type Weights } from './weights.js'
 
 /**
  * Qwen3 (Yang et al. 2025), its dense sizes: a Llama in which the queries and keys of each head are normed before they are turned.
@@ -14,7 +14,7 @@ import type { Weights } from './weights.js'
  * const { decoder } = await qwen3().build(checkpoint, { head: 'causal-lm' })
  */
 export const qwen3 = (): Model<'qwen3'> =>
-  defineDecoder({ name: 'qwen3', config, logits: (weights, config, tokens) => logits(weights, config, tokens, { attention }), maxLength: ({ rotary }) => rotary.positions })
+  defineDecoder({ name: 'qwen3', config, logits: (weights, config, tokens) => logits(weights, config, tokens, { attention }), maxLength: ({ rotary }) => rotary.positions, spellings: spelledUnder('model') })
 
 function config(checkpoint: Checkpoint): LlamaConfig {
   const bias = optionIn<boolean>(checkpoint, 'attention_bias', false)

@@ -156,7 +156,7 @@ function llama3(place: Place): Scaled {
   return { frequencies, scale: 1, positions: place.positions }
 }
 
-/** Of both tables, which are all in memory while they are computed: eight million positions of heads of 128. */
+/** Of each table, both of which are in memory while they are computed: eight million positions of heads of 128. */
 const MOST_BYTES = 2 ** 31
 /** A longer table is kept in no file: few decoders have memory for so many positions, and of fewer it is soon computed (131,072 of heads of 128 in 0.15 s). */
 const KEPT_BYTES = 2 ** 25

@@ -3,10 +3,10 @@ import type { Value } from '@tenon/graph'
 import { Add } from '@tenon/graph/ops'
 import { activation } from './activations.js'
 import { headSize, headSizeIn, layersIn, optionIn, sizeIn } from './config.js'
-import { attend, defineDecoder, nextWords, type DecoderConfig, type Rotation, type Tokens } from './decoder.js'
+import { attend, defineDecoder, nextWords, wordsOf, type DecoderConfig, type Rotation, type Tokens } from './decoder.js'
 import { embedding, layerNorm, linear, toRows } from './layers.js'
 import { rotaryIn, rotation, type Rotary } from './rotary.js'
-import type { Weights } from './weights.js'
+import { spelledUnder, type Weights } from './weights.js'
 
 /**
  * StarCoder2 (Lozhkov et al. 2024): pre-norm blocks with layer norms, rotary positions, grouped keys and values, a window, a plain wide
@@ -14,7 +14,7 @@ import type { Weights } from './weights.js'
  * @example
  * const { decoder } = await starcoder2().build(checkpoint, { head: 'causal-lm' })
  */
-export const starcoder2 = (): Model<'starcoder2'> => defineDecoder({ name: 'starcoder2', config, logits, maxLength: ({ rotary }) => rotary.positions })
+export const starcoder2 = (): Model<'starcoder2'> => defineDecoder({ name: 'starcoder2', config, logits, maxLength: ({ rotary }) => rotary.positions, spellings: spelledUnder('model') })
 
 interface Starcoder2Config extends DecoderConfig {
   readonly vocabulary: number
@@ -54,15 +54,16 @@ function config(checkpoint: Checkpoint): Starcoder2Config {
 /** [batch * scored, vocabulary] */
 function logits(weights: Weights, config: Starcoder2Config, tokens: Tokens): Value {
   const w = weights.at('model')
+  const words = wordsOf({ embedding: w.at('embed_tokens'), head: weights.at('lm_head') }, config.tied)
   const turned = rotation(w, config.rotary, tokens)
-  let x = toRows(embedding(w.at('embed_tokens'), tokens.ids, config.vocabulary, config.hidden)) // [batch * sequence, hidden], here and below
+  let x = toRows(embedding(words.embedding, tokens.ids, config.vocabulary, config.hidden)) // [batch * sequence, hidden], here and below
   for (let layer = 0; layer < config.layers; layer++) {
     const block = w.at('layers', layer)
     x = Add(x, attention(block.at('self_attn'), config, layerNorm(block.at('input_layernorm'), x, config.epsilon), tokens, layer, turned))
     x = Add(x, mlp(block.at('mlp'), config, layerNorm(block.at('post_attention_layernorm'), x, config.epsilon)))
   }
   const states = layerNorm(w.at('norm'), tokens.scored(x), config.epsilon)
-  return nextWords({ head: weights.at('lm_head'), words: w.at('embed_tokens'), tied: config.tied }, states, config.vocabulary)
+  return nextWords(words, states, config.vocabulary)
 }
 
 function attention(w: Weights, { hidden, heads, kvHeads, headSize: size, bias, window }: Starcoder2Config, x: Value, tokens: Tokens, layer: number, turned: Rotation): Value {

@@ -51,7 +51,7 @@ export class Weights {
   /**
    * The parameter; the same value however often it is asked for, so that tied weights stay tied.
    * @throws WeightMismatchError when it is absent or of another shape.
-   * @throws InvalidFileError when it holds integers: quantised weights mean nothing without scales that only their quantiser knows.
+   * @throws InvalidFileError when it holds integers, or is not there because of a quantiser: such weights mean nothing without scales that only that one knows.
    */
   get(name: string, shape: readonly number[]): Value {
     const { path } = this.at(name)
@@ -107,6 +107,7 @@ export class Weights {
     const constant = this.#find(path)
     const actual = constant?.shape
     if (constant === undefined || actual?.length !== shape.length || actual.some((size, axis) => size !== shape[axis])) {
+      if (isQuantised(this.checkpoint)) throw quantised(this.checkpoint, `is quantised, by its config, and holds no '${path}' of shape [${shape.join(', ')}]`)
       throw new WeightMismatchError({ reference: this.checkpoint.reference, tensor: path, expected: shape, actual })
     }
     return constant
@@ -114,8 +115,7 @@ export class Weights {
 
   #find(path: string): Constant | undefined {
     const { constants } = this.checkpoint
-    const name = [path, ...this.spellings(path)].find((spelling) => constants.has(spelling))
-    return name === undefined ? undefined : constants.get(name)
+    return constants.get(path) ?? this.spellings(path).map((spelling) => constants.get(spelling)).find((constant) => constant !== undefined)
   }
 
   /** Checkpoints stored in 16 bits are widened when their bytes are fetched. */
@@ -123,9 +123,15 @@ export class Weights {
     const { dtype, shape } = constant
     if (dtype === 'float32') return constant
     if (isFloat(dtype)) return { ...lazyConstant('float32', shape, async () => bytesOf(widen(dtype, viewAs(dtype, await constant.bytes())))), ...(dtype !== 'float64' && { stored: constant }) }
-    throw new InvalidFileError({ path: this.checkpoint.reference, problem: `holds '${path}' as ${dtype}`, remedy: 'Take the checkpoint from before its quantisation, and quantise with @tenon/compress' })
+    throw quantised(this.checkpoint, `holds '${path}' as ${dtype}`)
   }
 }
+
+/** As a config says of GPTQ, AWQ and their like in `transformers`, and of MLX. */
+const isQuantised = ({ config }: Checkpoint): boolean => ['quantization_config', 'quantization'].some((key) => typeof config[key] === 'object' && config[key] !== null)
+
+const quantised = ({ reference }: Checkpoint, problem: string): InvalidFileError =>
+  new InvalidFileError({ path: reference, problem, remedy: 'Take the checkpoint from before its quantisation, and quantise with @tenon/compress' })
 
 /** Elements of a constant from one on. Where it lies in a file, so do they. */
 function rangeOf({ dtype, file, bytes }: Constant, first: number, shape: readonly number[]): Constant {

@@ -16,12 +16,36 @@ const libuvThreads = 4
  * environment, so a second plugin gets the first one's.
  */
 export class Environment {
-  static #current: { environment: Environment; users: number } | undefined
+  static #current: { readonly environment: Promise<Environment>; users: number } | undefined
 
-  static acquire(library: OrtLibrary, settings: ThreadSettings): Environment {
-    Environment.#current ??= { environment: new Environment(library, settings), users: 0 }
-    Environment.#current.users++
-    return Environment.#current.environment
+  /** @throws OrtError */
+  static async acquire(library: OrtLibrary, settings: ThreadSettings): Promise<Environment> {
+    const current = (Environment.#current ??= { environment: Environment.#create(library, settings), users: 0 })
+    current.users++
+    try {
+      return await current.environment
+    } catch (error) {
+      if (Environment.#current === current) Environment.#current = undefined
+      throw error
+    }
+  }
+
+  /** On another thread: it takes a fiftieth of a second, in which this one has graphs to build. */
+  static async #create(library: OrtLibrary, settings: ThreadSettings): Promise<Environment> {
+    const { api } = library
+    const threading = out((place) => api.CreateThreadingOptions(place))
+    try {
+      // The thread that calls Run computes too, so the pool holds one thread less than this number.
+      api.SetGlobalIntraOpNumThreads(threading, settings.threads)
+      // Nodes run one after another; this pool would stay idle.
+      api.SetGlobalInterOpNumThreads(threading, 1)
+      api.SetGlobalSpinControl(threading, settings.spinning ? 1 : 0)
+      const place = new BigUint64Array(1)
+      await api.CreateEnvWithGlobalThreadPools.async(logFatal, 'tenon', threading, place)
+      return new Environment(library, settings, place[0]!)
+    } finally {
+      api.ReleaseThreadingOptions(threading)
+    }
   }
 
   readonly library: OrtLibrary
@@ -36,22 +60,13 @@ export class Environment {
    * shared pool: each session then has threads of its own.
    */
   sharesThreads = true
+  #released = false
 
-  private constructor(library: OrtLibrary, settings: ThreadSettings) {
+  private constructor(library: OrtLibrary, settings: ThreadSettings, handle: Pointer) {
     const { api } = library
     this.library = library
     this.settings = settings
-    const threading = out((place) => api.CreateThreadingOptions(place))
-    try {
-      // The thread that calls Run computes too, so the pool holds one thread less than this number.
-      api.SetGlobalIntraOpNumThreads(threading, settings.threads)
-      // Nodes run one after another; this pool would stay idle.
-      api.SetGlobalInterOpNumThreads(threading, 1)
-      api.SetGlobalSpinControl(threading, settings.spinning ? 1 : 0)
-      this.handle = out((place) => api.CreateEnvWithGlobalThreadPools(logFatal, 'tenon', threading, place))
-    } finally {
-      api.ReleaseThreadingOptions(threading)
-    }
+    this.handle = handle
     this.memoryInfo = out((place) => api.CreateCpuMemoryInfo(deviceAllocator, defaultMemory, place))
     this.feeds = new FeedValues(library, this.memoryInfo)
     const pool = Number(process.env['UV_THREADPOOL_SIZE']) || libuvThreads
@@ -61,7 +76,8 @@ export class Environment {
   /** Called once for each `acquire`, after its sessions are closed. */
   release(): void {
     const current = Environment.#current
-    if (current === undefined || current.environment !== this || --current.users > 0) return
+    if (current === undefined || this.#released || --current.users > 0) return
+    this.#released = true
     Environment.#current = undefined
     this.library.api.ReleaseMemoryInfo(this.memoryInfo)
     this.library.api.ReleaseEnv(this.handle)

@@ -22,7 +22,7 @@ const longestWait = 1000
 async function acquire(library: OrtLibrary, settings: ThreadSettings): Promise<Environment> {
   for (let wait = 5; ; wait *= 2) {
     try {
-      return Environment.acquire(library, settings)
+      return await Environment.acquire(library, settings)
     } catch (error) {
       if (wait > longestWait || !String(error).includes('Only one instance of LoggingManager')) throw error
       await later(wait)

@@ -22,7 +22,7 @@ interface Location {
   readonly length: number
 }
 
-/** Below this a weight stands in the model's bytes: shapes, axes and scalars must be at hand while the graph is read. */
+/** Up to this a weight stands in the model's bytes, if it may be wanted while the graph is read: shapes, axes and scalars. */
 const embeddedBytes = 1024
 /** The same for weights whose bytes are in memory already. */
 const embeddedInlineBytes = 65_536
@@ -46,7 +46,7 @@ export async function prepareModel(graph: Graph, { temporaryFolder, signal }: { 
       throwIfAborted(signal)
       weightBytes += constant.byteLength
       if (locations.has(constant)) continue
-      if (constant.byteLength <= (constant.inline === undefined ? embeddedBytes : embeddedInlineBytes)) {
+      if (constant.byteLength <= (constant.inline === undefined ? embeddedBytes : embeddedInlineBytes) && !(constant.file !== undefined && isVectorOfFloats(constant))) {
         if (constant.inline === undefined) embedded.set(name, inMemory(constant, await fetchBytes(graph, name, constant)))
         continue
       }
@@ -69,6 +69,9 @@ export async function prepareModel(graph: Graph, { temporaryFolder, signal }: { 
     throw error
   }
 }
+
+/** Norms and biases: each would be read from its file by itself, turn after turn of the event loop. */
+const isVectorOfFloats = ({ dtype, shape, byteLength }: Constant): boolean => dtype === 'float32' && shape.length > 0 && byteLength > Float32Array.BYTES_PER_ELEMENT
 
 const inMemory = ({ dtype, shape, byteLength }: Constant, inline: Uint8Array): Constant => ({ dtype, shape, byteLength, inline, bytes: async () => inline })
 

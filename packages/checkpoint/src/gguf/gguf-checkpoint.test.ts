@@ -270,6 +270,11 @@ describe('metadata', () => {
     expect(await failure(tinyMetadata, twice)).toMatch(/holds 'lm_head.weight' twice, once as the tensor 'lm_head.weight'/)
   })
 
+  it('tells where tokens see what follows them', async () => {
+    expect(await configWith([['llama.attention.causal', ['bool', false]]])).toMatchObject({ is_causal: false })
+    expect(await configWith([['llama.attention.causal', ['bool', true]]])).not.toHaveProperty('is_causal')
+  })
+
   it('tells Mistral and Mixtral, which share the name of Llama, by what only they have', async () => {
     expect(await configWith([['llama.attention.sliding_window', ['uint32', 8]]])).toMatchObject({ model_type: 'mistral', sliding_window: 8, architectures: ['MistralForCausalLM'] })
     expect(await configWith([['llama.expert_count', ['uint32', 8]]])).toMatchObject({ model_type: 'mixtral' })

@@ -105,6 +105,7 @@ export async function configOf(model: GgufModel): Promise<ModelConfig> {
     ...(turned !== headSize && { partial_rotary_factor: turned / headSize }),
     sliding_window: windowed ? window : null,
     ...(windowed && modelType !== 'llama' && { use_sliding_window: true }),
+    ...(metadata.own('attention.causal') === false && { is_causal: false }),
     ...biases(modelType, shapeOf),
     ...experts(metadata, shapeOf),
     tie_word_embeddings: shapeOf('output.weight') === undefined,

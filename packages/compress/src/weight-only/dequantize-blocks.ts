@@ -1,4 +1,4 @@
-import { bytesOf, lazyConstant, viewAs, type BlockQuantization, type Constant, type Origin } from '@tenon/core'
+import { bytesOf, combinedOrigin, lazyConstant, viewAs, type BlockQuantization, type Constant } from '@tenon/core'
 import { sourceOf } from '../weights/source-of.js'
 
 /** The numbers that blocks stand for, computed when asked for: float32 [rows, columns] */
@@ -24,11 +24,5 @@ export function dequantizeBlocks({ bits, blockSize, codes, scales, zeroPoints }:
       }
     }
     return bytesOf(result)
-  }, originOf([codes, scales, ...(zeroPoints ? [zeroPoints] : [])], `${bits} bits in blocks of ${blockSize}`))
-}
-
-function originOf(parts: readonly Constant[], layout: string): Origin | undefined {
-  const sources = parts.flatMap((part) => sourceOf(part) ?? [])
-  if (sources.length < parts.length) return undefined
-  return { how: `numbers of ${layout}: ${sources.map(({ how }) => `(${how})`).join(', ')}`, files: Array.from(new Set(sources.flatMap(({ files }) => files))) }
+  }, combinedOrigin(`numbers of ${bits} bits in blocks of ${blockSize}:`, [codes, scales, ...(zeroPoints ? [zeroPoints] : [])].map(sourceOf)))
 }

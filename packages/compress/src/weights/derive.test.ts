@@ -4,7 +4,8 @@ import { homedir, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { crc32 } from 'node:zlib'
-import { bytesOf, inlineConstant } from '@tenon/core'
+import { openSafetensors, writeSafetensors } from '@tenon/checkpoint'
+import { bytesOf, inlineConstant, lazyConstant, type Constant } from '@tenon/core'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { counted, normal } from '../test-support.js'
 import { cacheFolder } from './cache-folder.js'
@@ -12,6 +13,7 @@ import { derive, type Derivation } from './derive.js'
 import { fileIdentity } from './file-identity.js'
 import { quantizer } from './quantizer.js'
 import { perform } from './threads.js'
+import { writeKept } from './write-kept.js'
 
 /** Of several pieces. */
 const [ROWS, COLUMNS] = [3000, 2048] as const
@@ -45,6 +47,38 @@ describe('a constant that is derived', () => {
     const [codes, scales] = derive(derivation(inlineConstant('float32', [ROWS, COLUMNS], broken)))
     await expect(codes!.bytes()).rejects.toMatchObject({ code: 'TENON_INVALID_INPUT' })
     await expect(scales!.bytes()).rejects.toMatchObject({ code: 'TENON_INVALID_INPUT' })
+  })
+
+  it('says which weight is not finite, as the checkpoint calls it, and in which file', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'tenon-'))
+    onTestFinished(() => rm(folder, { recursive: true }))
+    const path = join(folder, 'model.safetensors')
+    const broken = normal([64, 32])
+    broken[64 * 32 - 1] = Infinity
+    const bits = new Uint16Array(16 * 32).fill(0x7fc0)
+    await writeSafetensors(path, [
+      ['sound', inlineConstant('float32', [64, 32], normal([64, 32]))],
+      ['layers.1.weight', inlineConstant('float32', [64, 32], broken)],
+      ['layers.2.weight', inlineConstant('bfloat16', [16, 32], bits)],
+    ])
+    await using file = await openSafetensors(path)
+    const problem = async (weight: Constant, rows: number) => {
+      const derivation: Derivation = { recipe: { kind: 'blocks', bits: 4, blockSize: 32 }, weight, axis: 0, parts: [{ dtype: 'uint8', shape: [rows, 1, 16] }, { dtype: 'float32', shape: [rows, 1] }] }
+      const [codes] = derive(derivation)
+      const told = await codes!.bytes().then(() => 'none', (error: Error) => error.message)
+      const kept = writeKept(join(folder, 'kept.safetensors'), [{ derivation, names: ['codes', 'scales'] }], { key: 'test', onBytes: () => {} })
+      expect(await kept.then(() => 'none', (error: Error) => error.message)).toBe(told)
+      return told
+    }
+    const second = file.tensors.get('layers.1.weight')!
+    // Of several matrices in one tensor, the last.
+    const part: Constant = { ...second, shape: [16, 32], byteLength: 16 * 32 * 4, file: { path, offset: second.file!.offset + 48 * 32 * 4 } }
+    const wide: Constant = { ...lazyConstant('float32', [16, 32], () => Promise.reject(new Error('nobody needs it wide'))), stored: file.tensors.get('layers.2.weight')! }
+    for (const [weight, rows, name] of [[second, 64, 'layers.1.weight'], [part, 16, 'layers.1.weight'], [wide, 16, 'layers.2.weight']] as const)
+      expect(await problem(weight, rows)).toContain(`The weight '${name}' in ${path} is infinite or not a number`)
+    expect(await problem(file.tensors.get('sound')!, 64)).toBe('none')
+    expect(await problem(inlineConstant('float32', [64, 32], broken), 64)).toContain('A weight of 64 × 32 is infinite or not a number')
+    expect(await problem(lazyConstant('float32', [64, 32], async () => bytesOf(broken), { how: 'rows turned', files: [path] }), 64)).toContain(`A weight of 64 × 32 in ${path} is infinite`)
   })
 })
 

@@ -1,4 +1,5 @@
-import { byteLength, InvalidInputError, type Constant, type NumericType } from '@tenon/core'
+import { byteLength, type Constant, type NumericType } from '@tenon/core'
+import { notFinite } from './not-finite.js'
 import { NOT_FINITE, type Job, type Outcome, type Recipe } from './quantizer.js'
 import { perform } from './threads.js'
 
@@ -105,8 +106,8 @@ export async function reader(derivation: Derivation): Promise<(piece: Piece, tar
       inputScales,
       target: target && { path: target.path, offsets: target.offsets.map((offset, part) => offset + piece.offsets[part]!) },
     }
-    return perform(job, signal).catch((error: unknown) => {
-      throw error instanceof Error && error.message === NOT_FINITE ? notFinite() : error
+    return perform(job, signal).catch(async (error: unknown) => {
+      throw error instanceof Error && error.message === NOT_FINITE ? await notFinite(source) : error
     })
   }
 }
@@ -129,6 +130,3 @@ async function compute(derivation: Derivation): Promise<readonly Uint8Array[]> {
   )
   return whole
 }
-
-const notFinite = () =>
-  new InvalidInputError({ what: 'a weight', problem: 'is infinite or not a number: such a matrix has no scale', remedy: 'check the checkpoint, which may be damaged or the end of a training that diverged; without compression it runs as it is' })

@@ -39,7 +39,7 @@ describe('a beam search', () => {
   })
 
   it('knows of every slot it was given, where there is no memory for the next', async () => {
-    const slot = (index: number) => ({ index, tokens: [1, 2], inUse: true, usedAt: 0, read: 2 })
+    const slot = (index: number) => ({ index, tokens: [1, 2], inUse: true, takes: 1, usedAt: 0, read: 2 })
     const job = new BeamSearchJob({
       prompt: [1, 2], maxNewTokens: 4, beams: { count: 3, lengthPenalty: 1, earlyStopping: false, best: 1 }, sampler: createSampler(), endTokens: new Set(), stopTokens: new Set(),
       text: () => new TextStream(tokenizer), stops: false, signal: undefined, onChange: () => undefined, onEnd: () => undefined,

@@ -2,7 +2,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { createSampler } from '../sampling/index.js'
 import type { Constraint } from '../constraint/index.js'
 import type { DecoderParts } from './create-decoder.js'
-import type { GenerationPiece } from './decoder.js'
+import type { Generation, GenerationPiece } from './decoder.js'
 import { BYTES_PER_POSITION, fakeDecoder, fakeExecutable, plainly, textOf, tokenizer, VOCABULARY, type FakeOptions } from './test-decoder.js'
 
 const greedily = (prompt: readonly number[], count: number, salt = 0, end: readonly number[] = []) => plainly(prompt, count, createSampler({}), { salt, end })
@@ -367,6 +367,34 @@ describe('stopping', () => {
     expect((await decoder.generate({ prompt: text(30, 2), maxNewTokens: 40, endTokens: [] }).result).tokens).toEqual(greedily(text(30, 2), 40))
     expect((await generation.result).tokens).toEqual(greedily(text(5), 100)) // who asks for the end waits for no one
     expect(first).toEqual(greedily(text(5), first.length))
+  })
+
+  it.each([
+    ['all of the cache', {}, false],
+    ['what was read', { reuse: 'read' }, false],
+    ['exact steps', { exact: true }, false],
+    ['exact steps, where another graph reads prompts', { exact: true }, true],
+  ] as const)('pulling costs no reading where nobody took the slot: with %s', async (_, options, apart) => {
+    const runs: number[] = []
+    const fake: FakeOptions = { before: ({ sequence }) => void runs.push(sequence) }
+    // Room for four texts of 256 tokens, or for one of 1024.
+    const decoder = open({ cacheBytes: 1024 * BYTES_PER_POSITION, fake, ...(apart && { prefill: fakeExecutable(fake) }) })
+    const held: Generation[] = []
+    for (const seed of [1, 2]) {
+      const generation = decoder.generate({ prompt: text(30, seed), maxNewTokens: 200, endTokens: [], ...options })
+      await generation[Symbol.asyncIterator]().next()
+      for (let count = 0; count < 300; count++) await turn()
+      held.push(generation)
+    }
+    // It may come to need all there is, so that both give up their slots; it takes the first one's.
+    await decoder.generate({ prompt: text(10, 3), endTokens: [], until: (text) => (text.length > 2 ? 0 : undefined) }).result
+    const goOn = async (place: 0 | 1) => {
+      const before = runs.length
+      expect((await held[place]!.result).tokens).toEqual(greedily(text(30, place + 1), 200))
+      return Math.max(...runs.slice(before))
+    }
+    expect(await goOn(1)).toBe('exact' in options ? 2 : 1) // steps alone, though exact ones are of even length
+    expect(await goOn(0)).toBe(16) // a chunk of what is read again
   })
 
   it('the decoder ends what is under way, and refuses what comes', async () => {

@@ -29,14 +29,14 @@ export class DraftModel implements Speculator {
     this.#pace = new Pace(tokens)
   }
 
-  propose(tokens: readonly number[], room: number, others: number, constraint?: Constraint): readonly number[] | Promise<readonly number[]> {
+  propose(tokens: readonly number[], room: number, sharing: number, constraint?: Constraint, others = sharing): readonly number[] | Promise<readonly number[]> {
     if (this.#beyond || tokens.length >= this.#draft.contextLength) return []
     // Whoever steps beside this one does not wait until the draft, too, has read a long prompt.
     if (this.#reading !== 'done' && others > 0) {
       if (this.#reading === 'not yet') void this.#read(tokens)
       return []
     }
-    const count = Math.min(room, this.#draft.contextLength - tokens.length, this.#pace.next(others))
+    const count = Math.min(room, this.#draft.contextLength - tokens.length, this.#pace.next(sharing))
     return count <= 0 ? [] : this.#guess(tokens, count, constraint)
   }
 

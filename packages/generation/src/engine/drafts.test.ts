@@ -256,6 +256,54 @@ describe('a guess under way', () => {
   })
 })
 
+describe('guesses beside others', () => {
+  /** One text of 60 tokens that the model itself drafts for, beside others that step from before it begins until after it has ended. */
+  async function beside(others: number, exact: boolean) {
+    const steps: number[] = []
+    const checks: number[] = []
+    const [decoder, draft] = [fakeDecoder({ fake: { before: ({ batch, sequence }) => void (sequence === 1 ? steps : checks).push(sequence === 1 ? batch : sequence) } }), fakeDecoder()]
+    const controller = new AbortController()
+    let ended = 0
+    const along = Array.from({ length: others }, (_, index) => decoder.generate({ prompt: [9 + index, 8, 7], maxNewTokens: 600, endTokens: [], signal: controller.signal }))
+    for (const { result } of along) void result.then(() => ended++, () => ended++) // and they are not held up where nobody pulls
+    for (const each of along) await each[Symbol.asyncIterator]().next()
+    const request: GenerationRequest = { prompt: [5, 6, 7], maxNewTokens: 60, endTokens: [], exact, speculation: { draft } }
+    const start = [steps.length, checks.length] as const
+    const { tokens, stats } = await decoder.generate(request).result
+    const between = { steps: steps.slice(start[0]), checks: checks.slice(start[1] + 1) } // behind the chunk that reads its prompt
+    expect(ended).toBe(0)
+    controller.abort()
+    expect(tokens).toEqual((await decoder.generate({ ...request, speculation: false }).result).tokens)
+    await decoder.dispose()
+    await draft.dispose()
+    return { ...between, stats }
+  }
+
+  it.each([[1, true], [3, true], [1, false], [3, false]])('are accepted, and the text takes fewer runs than it has tokens: beside %i, exact: %s', async (others, exact) => {
+    const { steps, checks, stats } = await beside(others, exact)
+    // Of the model itself every guess is right. A check gives what was guessed and a token more.
+    expect(stats.acceptedTokens).toBe(stats.draftedTokens)
+    expect(stats.acceptedTokens).toBeGreaterThan(30)
+    // Steps that it shares have a row more than those of the others, which go on while it is guessed for; exact ones are chunks, as checks are.
+    const shared = steps.filter((rows) => rows === others + 1).length
+    expect(shared + checks.length).toBe(60 - 1 - stats.acceptedTokens)
+    expect(shared > 0).toBe(!exact)
+    expect(steps.length - shared).toBeGreaterThanOrEqual(checks.length)
+  })
+
+  it('are made beside however many, where steps are exact: each is a run of its own anyway', async () => {
+    const { checks, stats } = await beside(6, true)
+    expect(stats.acceptedTokens).toBeGreaterThan(30)
+    expect(checks.length).toBe(60 - 1 - stats.acceptedTokens)
+  })
+
+  it('are hardly made where more step together than a guess has tokens: a run of its own would cost them more than it gains', async () => {
+    const { steps, stats } = await beside(6, false)
+    expect(stats.draftedTokens).toBeLessThan(20) // it looks now and then whether that is still so
+    expect(steps.filter((rows) => rows === 7).length).toBeGreaterThan(35)
+  })
+})
+
 describe.each([4, 8] as const)('a decoder with weights in %i bits and a draft', (bits) => {
   let [opened, float]: Opened[] = []
   beforeAll(async () => {

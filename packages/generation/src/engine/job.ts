@@ -6,7 +6,12 @@ export interface Row {
   /** What was given and what was generated. */
   readonly tokens: number[]
   slot: Slot | undefined
+  /** The slot that it gave up while its job was held, and how often that had been taken then. */
+  left?: { readonly slot: Slot; readonly takes: number }
 }
+
+/** The slot that a row gave up, where nobody took it since: it goes on there as if it had kept it. */
+export const untaken = ({ left }: Row): Slot | undefined => (left?.slot.takes === left?.takes ? left?.slot : undefined)
 
 /** Tokens of a row that are still to be run; at least one while it goes on. */
 export const pendingTokens = ({ tokens, slot }: Row): number => tokens.length - (slot?.tokens.length ?? 0)

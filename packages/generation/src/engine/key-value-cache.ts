@@ -15,6 +15,8 @@ export interface Slot {
    */
   read: number
   inUse: boolean
+  /** How often it was taken. While that stays the same, what it holds is what its last owner left. */
+  takes: number
   /** When it was last given back: what was used longest ago goes first. */
   usedAt: number
 }
@@ -37,6 +39,11 @@ export function grow(slot: Slot, tokens: readonly number[], read: boolean): void
 
 /** How many tokens a slot and a text begin with alike. @param onlyRead Of those that were read. */
 export const shared = ({ tokens, read }: Slot, text: readonly number[], onlyRead: boolean): number => Math.min(commonPrefix(tokens, text), onlyRead ? read : Infinity)
+
+function take(slot: Slot): void {
+  slot.inUse = true
+  slot.takes++
+}
 
 /** Capacity grows by whole blocks. */
 const BLOCK = 256
@@ -102,12 +109,14 @@ export class KeyValueCache {
    * @param positions How many it should have room for now.
    * @param most How many it, and those in use, may come to need: `fits(all in use and this, most)` must hold.
    * @param onlyRead Whether it may begin with nothing but what was read.
+   * @param own One that the sequence gave back, and nobody took: all of it is its own.
    */
-  async acquire(tokens: readonly number[], positions: number, most: number, onlyRead = false): Promise<Slot> {
+  async acquire(tokens: readonly number[], positions: number, most: number, onlyRead = false, own?: Slot): Promise<Slot> {
     let best: Slot | undefined
     let alike = 0
+    const alikeIn = (slot: Slot) => shared(slot, tokens, onlyRead && slot !== own)
     for (const slot of this.#slots) {
-      const length = shared(slot, tokens, onlyRead)
+      const length = alikeIn(slot)
       if (length > alike || (length === alike && best?.inUse && !slot.inUse)) {
         best = slot
         alike = length
@@ -120,9 +129,9 @@ export class KeyValueCache {
     // In its place, where little of what it holds would be lost: typing in an editor should not fill the cache with copies.
     const inPlace = survives && !best!.inUse && alike * 2 >= best!.tokens.length
     const slot = inPlace ? best! : (idle.find(({ tokens: held }) => held.length === 0) ?? (await this.#add(most)) ?? idle.find((each) => each !== best) ?? idle[0]!)
-    slot.inUse = true
+    take(slot)
     if (survives && slot !== best) await this.copy(best!, slot, Math.min(alike, best!.tokens.length))
-    slot.tokens.length = Math.min(shared(slot, tokens, onlyRead), Math.max(0, tokens.length - 1)) // the last is run again, for its logits
+    slot.tokens.length = Math.min(alikeIn(slot), Math.max(0, tokens.length - 1)) // the last is run again, for its logits
     return slot
   }
 
@@ -131,7 +140,7 @@ export class KeyValueCache {
     await this.reserve(from.tokens.length + 1, most, 1)
     const idle = this.#idle()
     const slot = idle.find(({ tokens }) => tokens.length === 0) ?? (await this.#add(most)) ?? idle[0]!
-    slot.inUse = true
+    take(slot)
     await this.copy(from, slot, from.tokens.length)
     return slot
   }
@@ -235,7 +244,7 @@ export class KeyValueCache {
       this.#buffers[index] = target // the old one can go before the next is filled
     })
     kept.forEach((slot, place) => (slot.index = place))
-    while (kept.length < count) kept.push({ index: kept.length, tokens: [], read: 0, inUse: false, usedAt: 0 })
+    while (kept.length < count) kept.push({ index: kept.length, tokens: [], read: 0, inUse: false, takes: 0, usedAt: 0 })
     this.#slots = kept
     this.#capacity = capacity
     this.#onResize(this.bytes)

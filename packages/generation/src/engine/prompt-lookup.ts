@@ -19,8 +19,8 @@ export class PromptLookup implements Speculator {
     this.#pace = new Pace(sizes.tokens)
   }
 
-  propose(tokens: readonly number[], room: number, others: number): readonly number[] {
-    const count = Math.min(room, this.#pace.next(others))
+  propose(tokens: readonly number[], room: number, sharing: number): readonly number[] {
+    const count = Math.min(room, this.#pace.next(sharing))
     if (count <= 0) return []
     const next = afterLongestMatch(tokens, this.#sizes)
     return next === undefined ? [] : tokens.slice(next, next + count)

@@ -3,7 +3,7 @@ import { breathe } from './breathe.js'
 import { commonPrefix } from './common-prefix.js'
 import type { DecoderRuns, Logits } from './decoder-runs.js'
 import { Guesses } from './guesses.js'
-import { pendingTokens, type Job, type Row, type RowSlots } from './job.js'
+import { pendingTokens, untaken, type Job, type Row, type RowSlots } from './job.js'
 import { grow, shared, type KeyValueCache, type Slot } from './key-value-cache.js'
 
 export interface SchedulerOptions {
@@ -139,7 +139,7 @@ export class Scheduler {
       this.#jobs.push(job)
       const row = job.rows[0]!
       try {
-        row.slot = await this.#cache.acquire(job.scored ? [] : row.tokens, Math.min(job.most, Math.max(job.expected, row.tokens.length + 1)), this.#most(), job.onlyRead)
+        row.slot = await this.#cache.acquire(job.scored ? [] : row.tokens, Math.min(job.most, Math.max(job.expected, row.tokens.length + 1)), this.#most(), job.onlyRead, untaken(row))
         job.admitted(row.slot.tokens.length)
       } catch (error) {
         if (!job.ended) job.fail(coded(error))
@@ -164,11 +164,14 @@ export class Scheduler {
     return Math.max(0, ...this.#jobs.map(({ most }) => most))
   }
 
-  /** Takes the slot of a job that waits for its consumer: it is read again when that one goes on. */
+  /** Takes the slot of a job that waits for its consumer: it is read again when that one goes on, where another took it. */
   #park(): boolean {
     const held = this.#jobs.find((job) => job.held)
     if (held === undefined) return false
-    for (const row of held.rows) this.#release(row)
+    for (const row of held.rows) {
+      if (row.slot !== undefined) row.left = { slot: row.slot, takes: row.slot.takes }
+      this.#release(row)
+    }
     this.#jobs = this.#jobs.filter((job) => job !== held)
     this.#waiting.push(held)
     return true

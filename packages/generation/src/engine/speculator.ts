@@ -4,10 +4,11 @@ import type { Constraint } from '../constraint/index.js'
 export interface Speculator {
   /**
    * @param room Most tokens it may guess.
-   * @param others How many sequences step beside this one: a guess is checked in a run of its own, which they do not share.
+   * @param sharing How many sequences this one's step would share a run with: a guess is checked in a run of its own. None where steps are exact.
    * @param constraint What the text has to be, where `tokens` end. To be left as it is.
+   * @param others How many sequences step beside this one, in whatever runs. Default: those that share.
    */
-  propose(tokens: readonly number[], room: number, others: number, constraint?: Constraint): readonly number[] | Promise<readonly number[]>
+  propose(tokens: readonly number[], room: number, sharing: number, constraint?: Constraint, others?: number): readonly number[] | Promise<readonly number[]>
   /** How many of the tokens proposed last were right. */
   told(proposed: number, accepted: number): void
   /** Nothing more is to be guessed; a guess under way need not end. */
@@ -32,12 +33,12 @@ export class Pace {
   }
 
   /** How many tokens to guess now; 0 for none. */
-  next(others: number): number {
+  next(sharing: number): number {
     if (this.#rest > 0) {
       this.#rest--
       return 0
     }
-    if (this.#gain < others) {
+    if (this.#gain < sharing) {
       this.#gain += 0.1 // to look again, some steps later
       return 0
     }

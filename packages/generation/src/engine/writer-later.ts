@@ -7,7 +7,7 @@ export type Reader = Pick<Executable, 'inputs' | 'outputs' | 'run'>
 export type Writer = Pick<Executable, 'run'>
 
 /** Milliseconds without a prompt after which there is none to wait for. */
-const QUIET = 50
+const QUIET = 500
 
 /**
  * What reads prompts and is ready, and what writes, which is compiled when a first prompt was read, or none came for a moment: its weights

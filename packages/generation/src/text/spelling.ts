@@ -17,10 +17,10 @@ export interface Spelling {
  * The byte that each character stands for in byte-level tokens, as GPT-2 has it: printable characters of Latin-1 stand for
  * themselves, the other bytes in turn for the characters from U+0100 on.
  */
-const byteOf = new Map<string, number>()
+const byteOf = new Int16Array(0x200).fill(-1)
 for (let byte = 0, others = 0; byte < 256; byte++) {
   const printable = (byte > 0x20 && byte < 0x7f) || (byte > 0xa0 && byte !== 0xad)
-  byteOf.set(String.fromCharCode(printable ? byte : 0x100 + others++), byte)
+  byteOf[printable ? byte : 0x100 + others++] = byte
 }
 
 const utf8 = new TextEncoder()
@@ -46,8 +46,8 @@ function find(tokenizer: Tokenizer): Spelling {
 function byteLevel(token: string): Uint8Array {
   const bytes = new Uint8Array(token.length)
   for (let index = 0; index < token.length; index++) {
-    const byte = byteOf.get(token[index]!)
-    if (byte === undefined) return utf8.encode(token) // an added token, which decoders take at its word
+    const byte = byteOf[token.charCodeAt(index)] ?? -1
+    if (byte === -1) return utf8.encode(token) // an added token, which decoders take at its word
     bytes[index] = byte
   }
   return bytes

@@ -25,7 +25,7 @@ export function specialIds(tokenizer: Tokenizer): ReadonlySet<number> {
   return ids
 }
 
-/** The vocabulary of a tokenizer, spelled once: some 0.3 s for 150,000 tokens. */
+/** The vocabulary of a tokenizer, spelled once: some 0.2 s for 150,000 tokens. */
 export function vocabularyOf(tokenizer: Tokenizer): Vocabulary {
   let vocabulary = vocabularies.get(tokenizer)
   if (vocabulary === undefined) vocabularies.set(tokenizer, (vocabulary = spell(tokenizer)))
@@ -65,22 +65,28 @@ function spell(tokenizer: Tokenizer): Vocabulary {
 /** Tokens that are spelled, or compared, in a portion. */
 const PORTION = 4096
 
+const NOTHING = new Uint8Array()
+
+function grown(bytes: Uint8Array, least: number): Uint8Array<ArrayBuffer> {
+  const larger = new Uint8Array(Math.max(least, 2 * bytes.length))
+  larger.set(bytes)
+  return larger
+}
+
 function* spelled(tokenizer: Tokenizer): Generator<void, Vocabulary> {
   const special = specialIds(tokenizer)
   const size = tokenizer.addedTokens.reduce((most, { id }) => Math.max(most, id + 1), tokenizer.vocabularySize)
   const { bytes: bytesOf } = spellingOf(tokenizer)
-  const tokens: (Uint8Array | undefined)[] = []
-  for (let id = 0; id < size; id++) {
+  const starts = new Uint32Array(size + 1)
+  let all = new Uint8Array(8 * size)
+  for (let id = 0, end = 0; id < size; id++) {
     const token = special.has(id) ? undefined : tokenizer.tokenOf(id)
-    tokens.push(token === undefined ? undefined : bytesOf(token))
+    const said = token === undefined ? NOTHING : bytesOf(token)
+    if (end + said.length > all.length) all = grown(all, end + said.length)
+    all.set(said, end)
+    starts[id + 1] = end += said.length
     if (id % PORTION === PORTION - 1) yield
   }
-
-  const starts = new Uint32Array(size + 1)
-  for (let id = 0; id < size; id++) starts[id + 1] = starts[id]! + (tokens[id]?.length ?? 0)
-  const all = new Uint8Array(starts[size]!)
-  tokens.forEach((bytes, id) => bytes !== undefined && all.set(bytes, starts[id]))
-  yield
   const bytes = (id: number) => all.subarray(starts[id] ?? 0, starts[id + 1] ?? 0)
 
   const sorted = yield* sortedByBytes(all, starts)
@@ -130,27 +136,34 @@ function* sortedByBytes(all: Uint8Array, starts: Uint32Array): Generator<void, I
   }
   // Bucket 0 is for those that are at their end.
   const bucket = (id: number, depth: number) => (starts[id]! + depth < starts[id + 1]! ? all[starts[id]! + depth]! + 1 : 0)
-  const open: [start: number, end: number, depth: number][] = [[0, sorted.length, 0]]
+  const places = new Int32Array(258)
+  const firsts = new Int32Array(258)
+  const open = [0, sorted.length, 0] // start, end and depth of each range that is not in order yet
   let done = 0
-  for (let range = open.pop(); range !== undefined; range = open.pop()) {
-    const [start, end, depth] = range
+  while (open.length > 0) {
+    const [depth, end, start] = [open.pop()!, open.pop()!, open.pop()!]
     done += end - start
     if (done > PORTION) {
       done = 0
       yield
     }
     if (end - start <= FEW) {
-      sorted.subarray(start, end).sort((a, b) => compare(a, b, depth))
+      for (let index = start + 1; index < end; index++) {
+        const id = sorted[index]!
+        let place = index
+        for (; place > start && compare(sorted[place - 1]!, id, depth) > 0; place--) sorted[place] = sorted[place - 1]!
+        sorted[place] = id
+      }
       continue
     }
-    const places = new Int32Array(258)
+    places.fill(0)
     for (let index = start; index < end; index++) places[bucket(sorted[index]!, depth) + 1]!++
     for (let value = 0; value < 257; value++) places[value + 1]! += places[value]!
-    const firsts = places.slice()
+    firsts.set(places)
     for (let index = start; index < end; index++) spare[start + places[bucket(sorted[index]!, depth)]!++] = sorted[index]!
     sorted.set(spare.subarray(start, end), start)
     for (let value = 1; value < 257; value++) {
-      if (firsts[value + 1]! - firsts[value]! > 1) open.push([start + firsts[value]!, start + firsts[value + 1]!, depth + 1])
+      if (firsts[value + 1]! - firsts[value]! > 1) open.push(start + firsts[value]!, start + firsts[value + 1]!, depth + 1)
     }
   }
   return sorted

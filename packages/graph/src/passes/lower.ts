@@ -1,5 +1,6 @@
-import { InvalidGraphError, ShapeMismatchError, TypeMismatchError, UnsupportedOpError, type Backend, type Node, type Pass, type ValueInfo } from '@tenon/core'
+import { InvalidGraphError, ShapeMismatchError, TypeMismatchError, UnsupportedOpError, type Backend, type Graph, type Node, type Pass, type ValueInfo } from '@tenon/core'
 import { contextOf, filled, inferCall } from '../call.js'
+import { knownTypes } from '../known-types.js'
 import type { Value } from '../op.js'
 import { rewrite, type Visit } from '../rewrite.js'
 
@@ -15,6 +16,7 @@ export function lower(backend: Pick<Backend, 'name' | 'supports'>): Pass {
   return {
     name: `lower for ${backend.name}`,
     apply(graph) {
+      if (isLowered(graph, backend)) return graph
       for (let [current, round] = [graph, 0]; ; round++) {
         const decomposed = new Set<string>()
         const stuck = new Map<string, { readonly node: Node; readonly inputs: readonly (ValueInfo | undefined)[] }>()
@@ -46,6 +48,16 @@ export function lower(backend: Pick<Backend, 'name' | 'supports'>): Pass {
       }
     },
   }
+}
+
+/** Whether a graph whose types are known needs nothing: most do, and to replay them takes time. */
+function isLowered(graph: Graph, backend: Pick<Backend, 'supports'>): boolean {
+  const types = knownTypes(graph)
+  if (types === undefined) return false
+  return graph.nodes.every((node) => {
+    const inputs = node.inputs.map((name) => (types.has(name) ? { name, ...types.get(name)! } : undefined))
+    return inputs.every((input, index) => input !== undefined || node.inputs[index] === '') && backend.supports(node, inputs)
+  })
 }
 
 /** What stands for an operator is what it was said to be; sizes that only a run can tell may be spelled differently. */

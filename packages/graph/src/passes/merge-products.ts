@@ -1,4 +1,4 @@
-import { inlineConstant, lazyConstant, type Constant, type Graph, type Node, type Origin, type Pass } from '@tenon/core'
+import { combinedOrigin, inlineConstant, lazyConstant, type Constant, type Graph, type Node, type Pass } from '@tenon/core'
 import { keepTypes } from '../known-types.js'
 
 type Product = Node<'com.microsoft::MatMulNBits'>
@@ -85,15 +85,9 @@ function stack(parts: readonly Constant[]): Constant {
       end += part.byteLength
     }
     return bytes
-  }, originOf(parts))
+  }, combinedOrigin('rows of', parts.map(({ origin }) => origin)))
   const isAdjacent = parts.every((part, index) => index === 0 || follows(part, parts[index - 1]!))
   return first.file !== undefined && isAdjacent ? { ...whole, file: first.file } : whole
-}
-
-function originOf(parts: readonly Constant[]): Origin | undefined {
-  const origins = parts.flatMap(({ origin }) => origin ?? [])
-  if (origins.length < parts.length) return undefined
-  return { how: `rows of ${origins.map(({ how }) => `(${how})`).join(', ')}`, files: Array.from(new Set(origins.flatMap(({ files }) => files))) }
 }
 
 const follows = ({ file }: Constant, { file: before, byteLength }: Constant): boolean =>

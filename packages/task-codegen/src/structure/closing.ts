@@ -16,13 +16,21 @@ export function missing(cursor: Cursor, text: string, scanner: Scanner, target: 
   const parts: string[] = []
   const lastBreak = text.lastIndexOf('\n')
   let line: number | undefined
+  // Behind a comment that the line's end closes nothing is read.
+  const inComment = scanner.top?.kind === 'line' && !scanner.top.escapes
   for (let frame = scanner.top; frame !== undefined && frame.depth > closed; frame = frame.parent) {
     if (frame.at < 0 && (frame.depth <= outermost || holdsNext(cursor, frame))) break
     if (frame.kind === 'line') continue
+    const written = parts.length === 0 ? begun(text, frame) : 0
+    if (written > 0) {
+      parts.push(frame.closer.slice(written))
+      continue
+    }
     if (frame.kind === 'string' || frame.kind === 'comment' || frame.at > lastBreak || (lastBreak < 0 && lineStartOf(cursor, text, frame) === -cursor.line.length)) {
       // A body on one line has a space at its end, if it has one at its beginning.
       const spaced = frame.at < 0 && frame.block && /\s/.test(`${cursor.prefix}${text}`[cursor.prefix.length + frame.at + 1]!)
-      parts.push(frame.kind === 'comment' || spaced ? ` ${frame.closer}` : frame.closer)
+      if (parts.length === 0 && inComment) parts.push(`\n${indentationAt(cursor, text, lastBreak < 0 ? -cursor.line.length : lastBreak + 1)}${frame.closer}`)
+      else parts.push(frame.kind === 'comment' || spaced ? ` ${frame.closer}` : frame.closer)
       continue
     }
     // On a line of its own, unless what was opened on the same line has one.
@@ -31,6 +39,14 @@ export function missing(cursor: Cursor, text: string, scanner: Scanner, target: 
     line = lineStart
   }
   return parts.join('')
+}
+
+/** How much of its closer stands at the end of the text already: two of three quotes, a tag without its bracket. */
+function begun(text: string, { at, closer, kind }: Frame): number {
+  if (kind === 'comment') return /\s\*$/.test(text) ? 1 : 0 // not the second asterisk that it opens with
+  const inside = at < 0 ? text : text.slice(at).replace(/^\w*/, '').slice(closer.length) // the quotes that open a string are not those that close it
+  for (let length = closer.length - 1; length > 0; length--) if (inside.endsWith(closer.slice(0, length))) return length
+  return 0
 }
 
 /** Whether brackets that stand before the cursor may be closed at it: not where the suffix closes others inside them. */

@@ -16,6 +16,26 @@ testCases('typescript', [
   ['a body ends at its brace, though a bracket before it was forgotten', 'function f(a) {‸', '\n  return Math.abs(g[a + 1;\n}\n\nf()\n', '\n  return Math.abs(g[a + 1]);\n}'],
   ['a statement ends at its semicolon, though a bracket before it was forgotten', 'function f(a) {\n  ‸\n}\n', 'g(a;\n  h()\n  return a\n}\n', 'g(a);', { scope: 'statement' }],
 ])
+testCases('typescript', [
+  ['what closes a bracket stands below a comment, not in it', 'function f() {\n  ‸\n}\n', 'g(a, // the first\n', 'g(a, // the first\n  )', { scope: 'statement' }],
+  ['what closes a call and a body stands below a comment', 'function f() {\n  ‸', 'g(a, // the first', 'g(a, // the first\n  )\n}', { scope: 'function' }],
+  ['a comment is not closed twice that was cut off in its end', 'f()\n‸', '/* It adds *', '/* It adds */'],
+  ['half an escape does not take the quote', "a = ‸\n", "'b\\", "'b'"],
+  ['an escape that is whole stays', "a = ‸\n", "'b\\\\", "'b\\\\'"],
+  ['what its closing makes the same as the line behind the cursor is not written', 'const a = ‸b.split(".")\n', 'b.split(".', ''],
+  ['what stands behind the cursor is not written before white space either', 'if (a ‸== 0) return\n', 'in b ==\n', 'in b '],
+])
+testCases('tsx', [
+  ['a tag that closes an element is written to its end', 'const a = (\n  ‸\n)\n', '<p>text</p', '<p>text</p>'],
+  ['a tag that closes an element of several lines is written to its end', 'const a = (\n  ‸\n)\n', '<p>\n    text\n  </p', '<p>\n    text\n  </p>'],
+  ['a tag without children is written to its end', 'const a = (\n  <div>\n    ‸\n  </div>\n)\n', '<br /', '<br />'],
+])
+testCases('python', [
+  ['what closes a bracket stands below a comment, not in it', 'def f(a):\n    ‸', 'g(a,  # the first', 'g(a,  # the first\n    )', { scope: 'statement' }],
+  ['a docstring that was cut off in its quotes has three', 'def f(a):\n    ‸', '"""Says "a"."', '"""Says "a"."""'],
+  ['a docstring that was cut off at its beginning is closed', 'def f(a):\n    ‸', '"""', '""""""'],
+  ['half an escape does not take the quotes of a docstring', 'def f(a):\n    ‸', "'''a \\\n   ", "'''a '''"],
+])
 testCases('java', [
   ['a body ends at its brace, though a bracket before it was forgotten', 'class A {\n  int f(int a) {‸', '\n    return Math.abs(a + 1;\n  }\n\n  int b;\n', '\n    return Math.abs(a + 1);\n  }'],
   ['a lambda that was cut off is closed, with its call and its semicolon', 'class A {\n  void f() {\n    run(() -> {‸\n  }\n}\n', '\n      a();\n      b(', '\n      a();\n      b()\n    });'],

@@ -71,11 +71,25 @@ function balanced(piece: string): boolean {
   return depth >= 0 && quote === ''
 }
 
+/** A completion without what stands behind the cursor already. */
+function withoutRepetition(cursor: Cursor, completion: string): string {
+  const { rest } = cursor.suffix
+  const text = withoutRest(completion, cursor)
+  return rest.trim() === '' ? text : withoutOverlap(text, rest, /^(?:string|comment|line)$/.test(cursor.top?.kind ?? ''))
+}
+
 /** A completion that was cut where it ends, made to fit: see Structure.finish. @param target What it ought to have written, if that is closed, too. */
 export function fit(cursor: Cursor, cut: string, target: Target | undefined): string {
+  const fitted = fitOnce(cursor, cut, target)
+  if (withoutRepetition(cursor, cut) !== cut) return fitted
+  // What ended in white space, or was left open, may repeat what stands behind the cursor only now.
+  const again = fitOnce(cursor, fitted, target)
+  return again.length < fitted.length ? again : fitted
+}
+
+function fitOnce(cursor: Cursor, cut: string, target: Target | undefined): string {
   const { rest, text: suffix } = cursor.suffix
-  let text = withoutRest(cut, cursor)
-  if (rest.trim() !== '') text = withoutOverlap(text, rest, /^(?:string|comment|line)$/.test(cursor.top?.kind ?? ''))
+  let text = withoutRepetition(cursor, cut)
   const written = text
   const inString = readCompletion(cursor, text).scanner.top?.kind === 'string'
   if (!inString) {
@@ -89,6 +103,9 @@ export function fit(cursor: Cursor, cut: string, target: Target | undefined): st
   const { scanner, starts } = readCompletion(cursor, text)
   const closing = missing(cursor, text, scanner, target)
   if (closing === '' && lineBreak === '') return inStyle(text, starts, cursor)
-  const whole = text.trimEnd() + closing + lineBreak
+  const kept = text.trimEnd()
+  // Half an escape would take the quote that closes its string.
+  const half = closing !== '' && scanner.top?.kind === 'string' && scanner.top.escapes && /(?<!\\)(?:\\\\)*\\$/.test(kept)
+  const whole = (half ? kept.slice(0, -1) : kept) + closing + lineBreak
   return inStyle(whole, readCompletion(cursor, whole).starts, cursor)
 }

@@ -16,6 +16,20 @@ const both: readonly Case[] = [
   ['a tag that closes the element around is not written', 'const a = (\n  <div>\n    ‸\n  </div>\n)\n', '<p>text\n  </div>\n', '<p>text</p>'],
 ]
 
+const short: readonly Case[] = [
+  ['a head above a body of few letters is not followed by that body', '‸\n  x = 1\n  y()\n}\n', 'function f() {\n  x = 1\n  y()\n}\n', 'function f() {'],
+  ['a loop above a body of few letters is not followed by that body', 'let a = 0\n‸\n  a++\n}\nb()\n', 'for (const c of d) {\n  a++\n}\nb()\n', 'for (const c of d) {'],
+  ['a call above arguments of few letters is not followed by them', '‸\n  a,\n  b,\n)\n', 'print(\n  a,\n  b,\n)\n', 'print('],
+  ['a body of few letters that is closed behind no cursor is written', 'function f() {\n  ‸\n  x = 1\n}\n', 'if (a) {\n    x = 1\n  }\n', 'if (a) {\n    x = 1\n  }', { scope: 'statement' }],
+  ['a line of few letters elsewhere than below a head is no body', 'function f() {\n  ‸\n  i++\n}\n', 'g(\n    1)\n  i++\n  h()\n}\n', 'g(\n    1)\n  i++\n  h()', { scope: 'block' }],
+]
+testCases('typescript', short)
+testCases('javascript', short)
+testCases('python', [
+  ['a head above a body of few letters is not followed by that body', '‸\n    x = 1\n    y()\n', 'def f(a):\n    x = 1\n    y()\n', 'def f(a):'],
+  ['a loop above a body of few letters is not followed by that body', 'def f(a):\n    ‸\n        i += 1\n    return i\n', 'for b in a:\n        i += 1\n    return i\n', 'for b in a:', { scope: 'function' }],
+])
+
 testCases('tsx', both)
 testCases('javascript', both)
 testCases('tsx', [

@@ -49,7 +49,9 @@ export class Behind {
       if (again !== undefined) return again
       if (cursor.line.trim() !== '') return undefined
     }
-    if (nextLine === '' || rest.trim() !== '' || !/\w\w/.test(nextLine) ) return undefined
+    // A line of a letter or two is the same by chance, unless it stands where a body begins.
+    const telling = /\w\w/.test(nextLine) || (/\w/.test(nextLine) && /(?:[{([:]|=>)$/.test(text.slice(0, start).trimEnd()))
+    if (rest.trim() !== '' || !telling) return undefined
     const code = line.trimEnd()
     const same = code === nextLine || (last && !firstLine && code.trim().length > 3 && nextLine.startsWith(code))
     if (!same || indentationOf(code) !== indentationOf(nextLine) || !this.closedFrom(lineScanner)) return undefined
