@@ -350,10 +350,12 @@ describe('llama3Scaling', () => {
     expect(llama3Scaling(Array.from({ length: 64 }, (_, pair) => 1 + pair), 500_000)).toBeUndefined()
   })
 
-  it('is refused in a file whose table is another', async () => {
+  it('is refused in a file whose table is another, which is closed again', async () => {
     const table = new Float32Array(8).map((_, pair) => 1 + pair)
     const path = await written(await temporaryFolder(), 'model.gguf', tinyMetadata, [{ name: 'rope_freqs.weight', dimensions: [8], data: new Uint8Array(table.buffer) }])
+    const before = await openDescriptors()
     await expect(openFolder(path)).rejects.toThrow(/turns positions by a table that is not of Llama 3's kind/)
+    expect(await openDescriptors()).toBe(before)
   })
 })
 

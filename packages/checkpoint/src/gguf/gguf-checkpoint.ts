@@ -32,9 +32,18 @@ interface OpenGgufOptions {
 export async function openGguf(first: string, model: ModelFiles, { dequantize = false, emit, signal }: OpenGgufOptions = {}): Promise<OpenedGguf> {
   const names = partNames(first)
   await model.ready?.(names.filter((name) => model.files.has(name)))
-  // Nothing is held open by a file until a tensor is read, so a failure here leaves nothing to close.
   const files: GgufFile[] = []
-  for (const name of names) files.push(await openGgufFile(await model.path(name), signal))
+  const close = async () => void (await Promise.all(files.map((file) => file[Symbol.asyncDispose]())))
+  try {
+    for (const name of names) files.push(await openGgufFile(await model.path(name), signal))
+    return { ...(await read(first, files, dequantize, emit)), [Symbol.asyncDispose]: close }
+  } catch (error) {
+    await close() // a table of angles may have been read already
+    throw error
+  }
+}
+
+async function read(first: string, files: readonly GgufFile[], dequantize: boolean, emit: Emit | undefined): Promise<Omit<OpenedGguf, keyof AsyncDisposable>> {
   const tensors = joined(files)
   const opened = { file: files[0]!, tensors }
   const architecture = architectureOf(opened)
@@ -64,9 +73,6 @@ export async function openGguf(first: string, model: ModelFiles, { dequantize = 
       if (file === 'tokenizer_config.json') return json(tokenizer.config())
       if (file === 'generation_config.json') return json(tokenizer.generation())
       return undefined
-    },
-    async [Symbol.asyncDispose]() {
-      await Promise.all(files.map((file) => file[Symbol.asyncDispose]()))
     },
   }
 }
