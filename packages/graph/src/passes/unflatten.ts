@@ -54,7 +54,10 @@ export function unflatten(): Pass {
         const whole = inputs.slice(0, count).map((input) => (input !== undefined && input.shape.length < 2 ? input : textOf(builder, input)))
         const first = whole.find((text) => text?.shape.length === 3)
         if (first === undefined || !whole.every((text) => text !== undefined && (text.shape.length < 2 || sameTexts(text, first))) || !isWithinRows(visit)) return undefined
-        const made = builder.emitNamed(definition, [...whole, ...inputs.slice(count)], node.attributes, node.outputs.map((name) => (name === '' ? '' : undefined)))
+        const given = [...whole, ...inputs.slice(count)]
+        const names = node.outputs.map((name) => (name === '' ? '' : undefined))
+        const known = types.map((type, index) => (node.outputs[index] === '' ? first.type : type && textsOf(type, first)))
+        const made = known.every((type) => type !== undefined) ? builder.repeat(definition, given, node.attributes, names, known) : builder.emitNamed(definition, given, node.attributes, names)
         const columns = made.map((text) => text.shape.at(-1))
         if (columns.some((size, index) => node.outputs[index] !== '' && typeof size !== 'number')) return undefined
         return made.map((text, index) => {
@@ -78,6 +81,11 @@ export function unflatten(): Pass {
 }
 
 const sameTexts = (one: Value, other: Value): boolean => one.shape.slice(0, 2).join() === other.shape.slice(0, 2).join()
+
+/** The type of texts, like these, whose rows have a type. */
+function textsOf({ dtype, shape: [, columns, ...rest] }: ValueType, { shape: [batch, sequence] }: Value): ValueType | undefined {
+  return typeof columns === 'number' && rest.length === 0 ? { dtype, shape: [batch!, sequence!, columns] } : undefined
+}
 
 /** @param type What the rows were, if that is known: they are made for each node, and most are read by nobody. */
 function asRows(builder: GraphBuilder, text: Value, type: ValueType | undefined): Value {
