@@ -6,6 +6,7 @@ import { joined } from './joined.js'
 import { backendPlugins, modelPlugins } from './plugins.js'
 import type { Progress } from './progress.js'
 import { deploymentOf, modelOf, type RunsOn } from './runtime.js'
+import { widened } from './widened.js'
 
 /** What the weights become before they are run, by the names users know. */
 const formats = { int4: { name: 'weight-only', bits: 4 }, int8: { name: 'weight-only', bits: 8 }, fp16: { name: 'weight-only', bits: 16 }, fp32: undefined } as const
@@ -71,10 +72,17 @@ export const openDecoder: OpenDecoder = async ({ model: named, weights, activati
   const request = { ...(deployed === undefined && { model }), ...(format !== undefined && { compress: { ...format, ...(activations !== undefined && { activations }) } }), ...(draft !== undefined && { draft }), ...(contextLength !== undefined && { contextLength }), signal }
   const made = async <T>(task: Promise<T>): Promise<T> => {
     try {
-      return await task
+      const done = await task
+      if (weights === undefined && format === undefined && deployed === undefined) await tellWidened()
+      return done
     } catch (error) {
       throw (error as { readonly code?: unknown } | null)?.code === 'TENON_NO_SUCH_HEAD' ? new NotAWriterError(model, error) : error
     }
+  }
+  const tellWidened = async () => {
+    await using checkpoint = await runtime.checkpoint(model, { signal })
+    const said = widened(checkpoint.constants.values())
+    if (said !== undefined) progress.note(said)
   }
   return {
     model,
