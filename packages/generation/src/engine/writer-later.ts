@@ -22,7 +22,7 @@ export function writerLater(reader: Reader, compile: () => Promise<Writer>): { r
     compiling.catch(() => undefined) // who runs it is told
     return compiling
   }
-  const waiting = setTimeout(begin, QUIET)
+  const waiting = setTimeout(begin, QUIET).unref()
   const prefill: Reader = {
     inputs: reader.inputs,
     outputs: reader.outputs,
