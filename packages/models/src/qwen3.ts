@@ -25,8 +25,9 @@ function config(checkpoint: Checkpoint): LlamaConfig {
 function attention(w: Weights, { hidden, heads, kvHeads, headSize, biases, epsilon, windows }: LlamaConfig, x: Value, tokens: Tokens, layer: number, turned: Rotation): Value {
   const project = (name: string, count: number) => linear(w.at(name), x, count * headSize, { bias: biases.projections })
   const normed = (norm: string, rows: Value) => {
-    const each = Reshape(rows, integers(rows, [0, -1, headSize])) // [batch * sequence, heads, size]
-    return Reshape(rmsNorm(w.at(norm), each, epsilon), integers(rows, [0, rows.shape[1] as number]))
+    const width = rows.shape[1] as number
+    const each = Reshape(rows, integers(rows, [0, width / headSize, headSize])) // [batch * sequence, heads, size]
+    return Reshape(rmsNorm(w.at(norm), each, epsilon), integers(rows, [0, width]))
   }
   const [query, key] = [normed('q_norm', project('q_proj', heads)), normed('k_norm', project('k_proj', kvHeads))]
   const mixed = attend([query, key, project('v_proj', kvHeads)], tokens, { layer, heads, kvHeads, rotation: turned, window: windows?.[layer] })

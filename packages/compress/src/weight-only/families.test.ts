@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { onnx } from '@tenon/backend-onnx'
 import { openFolder } from '@tenon/checkpoint'
-import { tensor, type Executable, type Graph } from '@tenon/core'
+import { tensor, viewAs, type Executable, type Graph } from '@tenon/core'
 import { decoders } from '@tenon/models'
 import { afterAll, describe, expect, it } from 'vitest'
 import { weightOnly } from './weight-only.js'
@@ -48,5 +48,19 @@ describe.each(decoders())('$name in few bits', (family) => {
       // Experts' products of a few rows each are summed in another order where they are merged.
       expect(furthest(made, without)).toBeLessThanOrEqual(family.name === 'qwen2_moe' ? 1e-5 : 0)
     }
+  })
+
+  it('reads prompts in bytes over texts that are not laid end to end, with the same logits to the bit', async () => {
+    const folder = fileURLToPath(new URL(`../../../models/fixtures/${family.name}/base`, import.meta.url))
+    await using checkpoint = await openFolder(folder)
+    const { decoder } = await family.build(checkpoint, { head: 'causal-lm', roles: ['decoder'] })
+    const { pass, prepare } = weightOnly({ cache: false, smallest: 0, blockSize: 16, prefill: 'int8' })
+    const plain = pass({}, 'prefill').apply(decoder!)
+    const prepared = (await prepare!({ prefill: plain }, {}, { checkpoint, emit: () => undefined }))['prefill']!
+    const laidEndToEnd = ({ nodes, constants }: Graph) => nodes.filter(({ op, inputs }) => op === 'Reshape' && viewAs('int64', constants.get(inputs[1]!)?.inline ?? new Uint8Array())[0] === -1n).length
+    expect(plain.nodes.some(({ op }) => op.endsWith('MatMulIntegerToFloat'))).toBe(true)
+    expect(laidEndToEnd(plain)).toBeGreaterThan(0)
+    if (family.name !== 'qwen2_moe') expect(laidEndToEnd(prepared)).toBe(0) // experts get rows of their own
+    expect(furthest(await read(prepared, [4, 5]), await read(plain, [4, 5]))).toBe(0)
   })
 })

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { GraphBuilder } from '../builder.js'
 import { integers, scalar } from '../literals.js'
 import type { Value } from '../op.js'
-import { Abs, Add, Concat, Div, GroupQueryAttention, MatMulIntegerToFloat, MatMulNBits, Max, Mul, QuantizeLinear, QuickGelu, ReduceMax, Reshape, Shape, SimplifiedLayerNormalization, Softmax, Split } from '../ops/index.js'
+import { Abs, Add, Concat, Div, GroupQueryAttention, MatMulIntegerToFloat, MatMulNBits, Max, Mul, QuantizeLinear, QuickGelu, ReduceMax, Reshape, Shape, SimplifiedLayerNormalization, SkipSimplifiedLayerNormalization, Softmax, Split } from '../ops/index.js'
 import { constantOf, noise, run, tensorOf } from '../test-support.js'
 import { verify } from '../verify.js'
 import { fuseSkipNorm } from './fuse-skip-norm.js'
@@ -91,7 +91,22 @@ describe('texts that are laid end to end and taken apart again', () => {
     expect(await run(changed, { x: feeds.x })).toEqual(await run(graph, { x: feeds.x }))
   })
 
+  it('stay texts where the columns of rows are divided into heads and joined again', async () => {
+    const builder = new GraphBuilder('heads')
+    const text = builder.input('x', 'float32', ['batch', 'sequence', HIDDEN])
+    const each = Reshape(norm(toRows(text)), integers(text, [0, HEADS, SIZE]))
+    const normed = SimplifiedLayerNormalization(each, builder.constant(constantOf(noise([SIZE], 4))), { epsilon: 1e-6 })
+    builder.output('y', fromRows(product(Reshape(normed, integers(text, [0, HIDDEN])), HIDDEN), text))
+    const graph = builder.build()
+    const changed = verify(unflatten().apply(graph))
+    expect(ops(changed)).toEqual(['SimplifiedLayerNormalization', 'Reshape', 'SimplifiedLayerNormalization', 'Reshape', 'MatMulNBits'])
+    expect(await run(changed, { x: feeds.x })).toEqual(await run(graph, { x: feeds.x }))
+  })
+
   it.each<[string, (rows: Value) => Value]>([
+    ['each is added to all', (rows) => Add(Reshape(rows, integers(rows, [0, 1, HIDDEN])), rows)],
+    ['their number is found out', (rows) => Reshape(rows, integers(rows, [0, -1, SIZE]))],
+    ['norms are of sums of heads', (rows) => rows.builder.emit(SkipSimplifiedLayerNormalization, [Reshape(rows, integers(rows, [0, HEADS, SIZE])), Reshape(rows, integers(rows, [0, HEADS, SIZE])), rows.builder.constant(constantOf(noise([SIZE], 4)))], { epsilon: 1e-6 })[0]!],
     ['the largest is one of a column', (rows) => ReduceMax(rows, integers(rows, [0]))],
     ['the largest of each has no axis of its own', (rows) => ReduceMax(rows, integers(rows, [-1]), { keepdims: 0 })],
     ['columns have scales', (rows) => QuantizeLinear(rows, rows.builder.constant(constantOf(tensorOf('float32', [HIDDEN], Array.from({ length: HIDDEN }, () => 0.1)))), rows.builder.constant(inlineConstant('uint8', [HIDDEN], new Uint8Array(HIDDEN).fill(128))))],

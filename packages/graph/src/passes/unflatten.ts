@@ -1,4 +1,4 @@
-import type { Pass } from '@tenon/core'
+import type { Dimension, Pass } from '@tenon/core'
 import type { GraphBuilder } from '../builder.js'
 import { filled } from '../call.js'
 import { integers } from '../literals.js'
@@ -52,14 +52,14 @@ export function unflatten(): Pass {
       function byTexts(visit: Visit, count: number): readonly Value[] | undefined {
         const { definition, inputs, node, types, builder } = visit
         const whole = inputs.slice(0, count).map((input) => (input !== undefined && input.shape.length < 2 ? input : textOf(builder, input)))
-        const first = whole.find((text) => text?.shape.length === 3)
+        const first = whole.find((text) => text !== undefined && text.shape.length > 2)
         if (first === undefined || !whole.every((text) => text !== undefined && (text.shape.length < 2 || sameTexts(text, first))) || !isWithinRows(visit)) return undefined
+        if (first.shape.length > 3 && node.op === SkipSimplifiedLayerNormalization.op) return undefined // which takes no more dimensions
         const given = [...whole, ...inputs.slice(count)]
         const names = node.outputs.map((name) => (name === '' ? '' : undefined))
         const known = types.map((type, index) => (node.outputs[index] === '' ? first.type : type && textsOf(type, first)))
         const made = known.every((type) => type !== undefined) ? builder.repeat(definition, given, node.attributes, names, known) : builder.emitNamed(definition, given, node.attributes, names)
-        const columns = made.map((text) => text.shape.at(-1))
-        if (columns.some((size, index) => node.outputs[index] !== '' && typeof size !== 'number')) return undefined
+        if (made.some((text, index) => node.outputs[index] !== '' && !areSizes(text.shape.slice(2)))) return undefined
         return made.map((text, index) => {
           if (node.outputs[index] === '') return text
           const rows = asRows(builder, text, types[index])
@@ -74,22 +74,28 @@ export function unflatten(): Pass {
         const text = node.op === Reshape.op ? textOf(builder, inputs[0]) : undefined
         if (text === undefined) return undefined
         const [made] = builder.emitNamed(definition, inputs, node.attributes, node.outputs) as [Value]
-        return made.shape.join() === text.shape.join() ? text : made
+        if (made.shape.join() === text.shape.join()) return text
+        // Rows whose columns are divided, as heads are, or joined again.
+        const [rows, ...columns] = inputs[1]?.elements ?? []
+        if (rows === 0 && (node.attributes['allowzero'] ?? 0) === 0 && areSizes(columns)) texts.set(made, Reshape(text, integers(text, [0, 0, ...columns])))
+        return made
       })
     },
   }
 }
 
-const sameTexts = (one: Value, other: Value): boolean => one.shape.slice(0, 2).join() === other.shape.slice(0, 2).join()
+const areSizes = (sizes: readonly Dimension[]): sizes is readonly number[] => sizes.length > 0 && sizes.every((size) => typeof size === 'number' && size > 0)
+
+const sameTexts = (one: Value, other: Value): boolean => one.shape.length === other.shape.length && one.shape.slice(0, 2).join() === other.shape.slice(0, 2).join()
 
 /** The type of texts, like these, whose rows have a type. */
-function textsOf({ dtype, shape: [, columns, ...rest] }: ValueType, { shape: [batch, sequence] }: Value): ValueType | undefined {
-  return typeof columns === 'number' && rest.length === 0 ? { dtype, shape: [batch!, sequence!, columns] } : undefined
+function textsOf({ dtype, shape: [, ...columns] }: ValueType, { shape: [batch, sequence] }: Value): ValueType | undefined {
+  return areSizes(columns) ? { dtype, shape: [batch!, sequence!, ...columns] } : undefined
 }
 
 /** @param type What the rows were, if that is known: they are made for each node, and most are read by nobody. */
 function asRows(builder: GraphBuilder, text: Value, type: ValueType | undefined): Value {
-  const shape = integers(text, [-1, text.shape.at(-1) as number])
+  const shape = integers(text, [-1, ...(text.shape.slice(2) as number[])])
   return type === undefined ? Reshape(text, shape) : builder.repeat(Reshape, [text, shape], {}, [undefined], [type])[0]!
 }
 
