@@ -245,3 +245,12 @@ describe.each(['native', 'worker'] as const)('the %s binding', (binding) => {
     expect((process.memoryUsage().rss - before) / 2 ** 20).toBeLessThan(100)
   }, 120_000)
 })
+
+it('a backend that is disposed of while it compiles ends when that has', async () => {
+  const backend = onnx({ threads: 2 })
+  let compiled = false
+  const compiling = backend.compile(doubling, {}, ignore).then(() => (compiled = true))
+  await backend.dispose?.()
+  expect(compiled).toBe(true)
+  await compiling
+})

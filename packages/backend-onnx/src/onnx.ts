@@ -28,6 +28,8 @@ import { supportsNode } from './supported-ops.js'
 export function onnx(options: OnnxPluginOptions = {}): Backend<'onnx', OnnxOptions> {
   const settings = checkPluginOptions(options)
   const executables = new Set<OnnxExecutable>()
+  /** Under way. The environment is not to go from under them. */
+  const compiling = new Set<Promise<Executable>>()
   const proven = new Set<DeviceSettings>()
   let binding: Promise<Binding> | undefined
   let noticed = false
@@ -73,8 +75,15 @@ export function onnx(options: OnnxPluginOptions = {}): Backend<'onnx', OnnxOptio
     supports: supportsNode,
     check: (options) => void checkTaskOptions(options),
     prepare: () => void load().catch(() => undefined),
-    compile,
+    compile(graph, taskOptions, context) {
+      const made = compile(graph, taskOptions, context)
+      compiling.add(made)
+      const forget = () => void compiling.delete(made)
+      made.then(forget, forget)
+      return made
+    },
     async dispose() {
+      await Promise.allSettled(compiling)
       await Promise.all(Array.from(executables, (executable) => executable[Symbol.asyncDispose]()))
       const loaded = await binding?.catch(() => undefined)
       binding = undefined
