@@ -103,6 +103,17 @@ describe('texts that are laid end to end and taken apart again', () => {
     expect(await run(changed, { x: feeds.x })).toEqual(await run(graph, { x: feeds.x }))
   })
 
+  it('stay texts where the largest is one of several', async () => {
+    const builder = new GraphBuilder('largest')
+    const text = builder.input('x', 'float32', ['batch', 'sequence', HIDDEN])
+    const rows = norm(toRows(text))
+    builder.output('y', fromRows(Max([rows, Abs(rows), Mul(rows, rows)]), text))
+    const graph = builder.build()
+    const changed = verify(unflatten().apply(graph))
+    expect(ops(changed)).not.toContain('Reshape')
+    expect(await run(changed, { x: feeds.x })).toEqual(await run(graph, { x: feeds.x }))
+  })
+
   it.each<[string, (rows: Value) => Value]>([
     ['each is added to all', (rows) => Add(Reshape(rows, integers(rows, [0, 1, HIDDEN])), rows)],
     ['their number is found out', (rows) => Reshape(rows, integers(rows, [0, -1, SIZE]))],

@@ -18,7 +18,7 @@ const byRow: Readonly<Record<string, number>> = {
   [LayerNormalization.op]: 1,
   [MatMulIntegerToFloat.op]: 1,
   [MatMulNBits.op]: 1,
-  [Max.op]: 2,
+  [Max.op]: Infinity,
   [Mul.op]: 2,
   [QuantizeLinear.op]: 1,
   [QuickGelu.op]: 1,

@@ -81,7 +81,7 @@ function withoutRepetition(cursor: Cursor, completion: string): string {
 /** A completion that was cut where it ends, made to fit: see Structure.finish. @param target What it ought to have written, if that is closed, too. */
 export function fit(cursor: Cursor, cut: string, target: Target | undefined): string {
   const fitted = fitOnce(cursor, cut, target)
-  if (withoutRepetition(cursor, cut) !== cut) return fitted
+  if (fitted === cut || withoutRepetition(cursor, cut) !== cut) return fitted
   // What ended in white space, or was left open, may repeat what stands behind the cursor only now.
   const again = fitOnce(cursor, fitted, target)
   return again.length < fitted.length ? again : fitted
