@@ -19,6 +19,11 @@ export interface FilesOptions {
   readonly dequantize?: boolean
   /** The `tokenizers` package, to use another build of it. */
   readonly tokenizers?: NativeTokenizers
+  /**
+   * The folder where vocabularies are kept in the form in which another thread reads them, the next time, or `false` to keep none.
+   * Default: `TENON_CACHE`, or the user's cache folder.
+   */
+  readonly tokenizerCache?: string | URL | false
 }
 
 /** npm's grammar of names, without the length and reserved names that cannot be installed anyway. */
@@ -35,8 +40,8 @@ const packageName = /^(@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~-][a-z0-9._~-]*$/
  * const runtime = createRuntime({ plugins: [files(), onnx(), bert(), embedding()] })
  */
 export function files(options: FilesOptions = {}): Source<'files'> {
-  checkOptions('files', options, ['from', 'variant', 'dequantize', 'tokenizers'])
-  const { from, variant, dequantize, tokenizers } = options
+  checkOptions('files', options, ['from', 'variant', 'dequantize', 'tokenizers', 'tokenizerCache'])
+  const { from, variant, dequantize, tokenizers, tokenizerCache } = options
   checkVariant('files', variant)
   return {
     kind: 'source',
@@ -44,7 +49,7 @@ export function files(options: FilesOptions = {}): Source<'files'> {
     name: 'files',
     async open(reference, { emit, signal }) {
       const found = await locate(reference, from)
-      return 'directory' in found ? openFolder(found.directory, { reference, variant, dequantize, emit, tokenizers, signal }) : found
+      return 'directory' in found ? openFolder(found.directory, { reference, variant, dequantize, emit, tokenizers, tokenizerCache, signal }) : found
     },
   }
 }

@@ -19,6 +19,11 @@ export interface OpenFolderOptions {
   readonly emit?: Emit | undefined
   /** The `tokenizers` package, to use another build of it. */
   readonly tokenizers?: NativeTokenizers | undefined
+  /**
+   * The folder where vocabularies are kept in the form in which another thread reads them, the next time, or `false` to keep none.
+   * Default: `TENON_CACHE`, or the user's cache folder.
+   */
+  readonly tokenizerCache?: string | URL | false | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -40,13 +45,13 @@ export interface OpenFolderOptions {
  */
 export async function openFolder(
   directory: string,
-  { reference = directory, variant, dequantize, emit, tokenizers, signal }: OpenFolderOptions = {},
+  { reference = directory, variant, dequantize, emit, tokenizers, tokenizerCache, signal }: OpenFolderOptions = {},
 ): Promise<Checkpoint> {
   checkVariant('openFolder', variant)
   throwIfAborted(signal)
   const root = resolve(directory)
   const model = isGguf(root) && (await isFile(root)) ? ggufFiles(root) : await folderFiles(root, signal)
-  return openFiles(model, { reference, variant, dequantize, emit, tokenizers, signal })
+  return openFiles(model, { reference, variant, dequantize, emit, tokenizers, tokenizerCache, signal })
 }
 
 const isFile = (path: string) =>

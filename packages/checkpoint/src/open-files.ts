@@ -8,7 +8,7 @@ import type { ModelFiles } from './model-files.js'
 import { isRecord, parseJson } from './json.js'
 import type { NativeTokenizers } from './native-tokenizers.js'
 import { readText } from './read-text.js'
-import { loadTokenizer } from './tokenizer.js'
+import { beginTokenizer, loadTokenizer, type BegunTokenizer } from './tokenizer.js'
 import { chooseModel, graphFiles, type Variant } from './variants.js'
 import { openWeights, type Weights } from './weights.js'
 
@@ -18,6 +18,7 @@ export interface OpenFilesOptions {
   readonly variant?: Variant | undefined
   readonly dequantize?: boolean | undefined
   readonly tokenizers?: NativeTokenizers | undefined
+  readonly tokenizerCache?: string | URL | false | undefined
   /** Hears of what is not run exactly as it is stored. */
   readonly emit?: Emit | undefined
   readonly signal?: AbortSignal | undefined
@@ -28,7 +29,7 @@ export interface OpenFilesOptions {
  * model is made ready, and checked for being readable before that.
  * @throws MissingFileError, InvalidFileError, AbortedError, and what `path` of the files throws.
  */
-export async function openFiles(model: ModelFiles, { reference, variant, dequantize, tokenizers, emit, signal }: OpenFilesOptions): Promise<Checkpoint> {
+export async function openFiles(model: ModelFiles, { reference, variant, dequantize, tokenizers, tokenizerCache, emit, signal }: OpenFilesOptions): Promise<Checkpoint> {
   const { place, files } = model
   let gguf: OpenedGguf | undefined
 
@@ -54,6 +55,8 @@ export async function openFiles(model: ModelFiles, { reference, variant, dequant
   if (chosen !== undefined && 'graph' in chosen) await model.ready?.(graphFiles(files, chosen.graph))
   if (chosen !== undefined && 'weights' in chosen) weights = await openWeights(chosen.weights, { ...model, path: (file) => model.path(contained(file)), json }, signal)
 
+  const tokenizerFiles = { place, read: text, path: async (file: string) => (files.has(file) ? model.path(file) : undefined) }
+  let begun: Promise<BegunTokenizer> | undefined
   let loading: Promise<Tokenizer> | undefined
   const alive = () => {
     if (disposed) throw new DisposedError({ what: `checkpoint ${reference}` })
@@ -71,15 +74,19 @@ export async function openFiles(model: ModelFiles, { reference, variant, dequant
     },
     async tokenizer() {
       alive()
-      loading ??= loadTokenizer({ place, read: text }, { tokenizers })
+      loading ??= loadTokenizer(tokenizerFiles, { tokenizers, cache: tokenizerCache, begun })
       return loading.catch((error: unknown) => {
-        loading = undefined
+        loading = begun = undefined
         throw error
       })
     },
+    prepare() {
+      begun ??= loading === undefined && !disposed ? beginTokenizer(tokenizerFiles, { tokenizers, cache: tokenizerCache }) : undefined
+      begun?.catch(() => undefined) // whoever asks for the tokenizer is told
+    },
     async [Symbol.asyncDispose]() {
       disposed = true
-      loading = undefined // whoever keeps the checkpoint does not keep the tokenizer, which is native memory
+      loading = begun = undefined // whoever keeps the checkpoint does not keep the tokenizer, which is native memory
       model.end?.()
       await weights?.[Symbol.asyncDispose]()
     },

@@ -7,6 +7,8 @@ export interface SkimmedTokenizer {
   readonly json: unknown
   /** The two parts of the first merge into what is no token, where native code might have no room for it. */
   readonly unmerged?: readonly [left: string, right: string] | undefined
+  /** Where those two stand in the text, if they are empty in the JSON. */
+  readonly spans?: { readonly vocab: Span; readonly merges: Span }
 }
 
 /**
@@ -25,7 +27,7 @@ export function skimTokenizer(path: string, text: string): SkimmedTokenizer {
   const json = parseJson(path, text.slice(0, first.begin) + empty(first) + text.slice(first.end, second.begin) + empty(second) + text.slice(second.end))
   if (!isBytePairs(json)) return { json: parseJson(path, text) }
   try {
-    return { json, unmerged: firstUnmerged(text, merges, vocab) }
+    return { json, unmerged: firstUnmerged(text, merges, vocab), spans: { vocab, merges } }
   } catch {
     return { json: parseJson(path, text) } // a literal that is none: this tells where
   }
@@ -57,6 +59,13 @@ function firstUnmerged(text: string, merges: Span, vocab: Span): readonly [strin
     if (end - begin >= shortest) long.delete(unescaped(text.slice(begin, end)))
   })
   return long.values().next().value
+}
+
+/** The parts of each merge, in their order. @throws SyntaxError where a literal is none */
+export function mergesIn(text: string, merges: Span): readonly (readonly string[])[] {
+  const all: (readonly string[])[] = []
+  eachMerge(text, merges, (begin, end, isPair) => all.push(partsOf(text.slice(begin, end), isPair)))
+  return all
 }
 
 /** A merge is a text of two parts with a space between them, or an array of the two. Its place is from the begin of one to the end of the other. */

@@ -2,12 +2,14 @@ import { checkOptions, InvalidFileError, InvalidInputError, InvalidOptionError, 
 import type { EncodeOptions, Encoding, TextOrPair, Tokenizer } from '@tenon/core'
 import { join } from 'node:path'
 import { addedTokens } from './added-tokens.js'
+import { cacheFolder } from './cache-folder.js'
 import { checkTokenizerFile, side } from './check-tokenizer-file.js'
 import { cleanUpSpaces } from './clean-up-spaces.js'
 import { controlTokens, withoutTokens } from './control-tokens.js'
 import { encodingOf } from './encoding.js'
 import { isRecord, parseJson } from './json.js'
-import { importTokenizers, type NativeEncoding, type NativeTokenizer, type NativeTokenizers } from './native-tokenizers.js'
+import { keepTokenizer, keptPlace, openKeptTokenizer, type KeptPlace, type KeptTokenizer } from './kept-tokenizer.js'
+import { requireTokenizers, type NativeEncoding, type NativeTokenizer, type NativeTokenizers } from './native-tokenizers.js'
 import { newerFormat } from './newer-format.js'
 import { skimTokenizer } from './skim-tokenizer.js'
 import { specialTokens } from './special-tokens.js'
@@ -29,11 +31,34 @@ export interface TokenizerFiles {
   readonly place: string
   /** The text of a file such as `tokenizer.json`, or `undefined` where it is absent. */
   read(file: string): Promise<string | undefined>
+  /** Where a file lies as it is read, if it is one. */
+  path?(file: string): Promise<string | undefined>
 }
 
 export interface LoadTokenizerOptions {
   /** The `tokenizers` package; by default it is imported when a tokenizer is first loaded. */
   readonly tokenizers?: NativeTokenizers | undefined
+  /**
+   * The folder where vocabularies are kept in the form in which they are read on another thread, the next time, or `false` to keep none.
+   * Default: `TENON_CACHE`, or the user's cache folder.
+   */
+  readonly cache?: string | URL | false | undefined
+  /** What `beginTokenizer` began with the same files and options. */
+  readonly begun?: Promise<BegunTokenizer> | undefined
+}
+
+/** What can be done before anybody waits, and on other threads. */
+export interface BegunTokenizer {
+  readonly library: NativeTokenizers
+  readonly place: KeptPlace | undefined
+  readonly kept: KeptTokenizer | undefined
+}
+
+/** Starts to load a tokenizer: all of it where it is kept, and otherwise little. @throws BackendUnavailableError */
+export async function beginTokenizer(files: TokenizerFiles, { tokenizers, cache }: LoadTokenizerOptions): Promise<BegunTokenizer> {
+  const library = tokenizers ?? requireTokenizers()
+  const place = cache === false ? undefined : await placeOf(files, cacheFolder('tokenizers', cache))
+  return { library, place, kept: place && (await openKeptTokenizer(place, library)) }
 }
 
 /**
@@ -49,7 +74,7 @@ export interface LoadTokenizerOptions {
  */
 export async function loadTokenizer(
   files: TokenizerFiles,
-  { tokenizers }: LoadTokenizerOptions = {},
+  options: LoadTokenizerOptions = {},
 ): Promise<Tokenizer> {
   const optional = async (file: string) => {
     const text = await files.read(file)
@@ -59,14 +84,11 @@ export async function loadTokenizer(
     optional('tokenizer_config.json'),
     optional('special_tokens_map.json'),
   ])
-  const { path, text } = await definition(files, config, specialTokensMap)
-  const skimmed = skimTokenizer(path, text)
-  const { pairs, subwordPrefix, paddingSide, bytePairs } = checkTokenizerFile(path, skimmed)
-  const { json } = skimmed
+  const { library, place, kept } = await (options.begun ?? beginTokenizer(files, options))
+  const path = join(files.place, 'tokenizer.json')
+  const { json, native, abilities } = kept === undefined ? await readTokenizer(files, { config, specialTokensMap, library, place }) : { ...kept, abilities: checkTokenizerFile(path, kept) }
+  const { pairs, subwordPrefix, paddingSide, bytePairs } = abilities
   const controls = controlTokens(json)
-
-  const library = tokenizers ?? (await importTokenizers())
-  const native = nativeTokenizer(library, path, text)
   const decoder = native.getDecoder()
   const tidy = isRecord(config) && config.clean_up_tokenization_spaces === true && !bytePairs ? cleanUpSpaces : undefined
   native.disableTruncation()
@@ -149,6 +171,22 @@ export async function loadTokenizer(
     idOf: (token) => native.tokenToId(token) ?? undefined,
     tokenOf: (id) => (isId(id) ? (native.idToToken(id) ?? undefined) : undefined),
   }
+}
+
+/** Where the tokenizer of these files is kept, if it comes from a file. */
+async function placeOf(files: TokenizerFiles, folder: string): Promise<KeptPlace | undefined> {
+  const path = await files.path?.('tokenizer.json')
+  return path === undefined ? undefined : keptPlace(folder, path)
+}
+
+/** Reads the definition whole, on this thread. @throws InvalidFileError, MissingFileError */
+async function readTokenizer(files: TokenizerFiles, { config, specialTokensMap, library, place }: { readonly config: unknown; readonly specialTokensMap: unknown; readonly library: NativeTokenizers; readonly place: KeptPlace | undefined }) {
+  const { path, text } = await definition(files, config, specialTokensMap)
+  const skimmed = skimTokenizer(path, text)
+  const abilities = checkTokenizerFile(path, skimmed)
+  const native = nativeTokenizer(library, path, text)
+  if (place !== undefined) void keepTokenizer(place, text, skimmed)
+  return { path, json: skimmed.json, native, abilities }
 }
 
 /** @throws InvalidFileError */

@@ -125,6 +125,7 @@ export function createRuntime<const P extends Plugins, const R extends string = 
             const lease = await checkpoint(of.model, signal)
             const view = checkpointView(lease)
             scope.defer(() => view[Symbol.asyncDispose]())
+            lease.value.prepare?.()
             const opened = await buildOnce(plugins, lease.value, { head, ...(roles && { roles }) }, of.compress, { emit, signal })
             maxLength = opened.maxLength
             return { ...opened, checkpoint: view }

@@ -31,6 +31,8 @@ export interface Checkpoint extends AsyncDisposable {
   json(file: string): Promise<unknown>
   /** @throws MissingFileError when the checkpoint holds no tokenizer. */
   tokenizer(): Promise<Tokenizer>
+  /** Starts what `tokenizer` will wait for and other threads can do, as soon as a task is given the checkpoint; never throws. */
+  prepare?(): void
 }
 
 export interface OpenContext {

@@ -1,3 +1,6 @@
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+
 import type { Koffi } from './api.js'
 
 /** What a thread has on Linux. */
@@ -9,7 +12,8 @@ const stackSize = 8 * 2 ** 20
  * @throws Error when koffi is not installed, or too late to be told.
  */
 export async function loadKoffi(): Promise<Koffi> {
-  const koffi: Koffi = await import('koffi')
+  // Required, not imported: of a CommonJS package, Node.js looks through the source once more before it imports it, turn after turn.
+  const koffi = createRequire(import.meta.url ?? process.argv[1] ?? join(process.cwd(), 'here'))('koffi') as Koffi
   const { sync_stack_size: sync = 0, async_stack_size: async = 0 } = koffi.config()
   if (sync >= stackSize && async >= stackSize) return koffi
   try {

@@ -32,6 +32,11 @@ export interface HubOptions {
   readonly fetch?: typeof globalThis.fetch
   /** The `tokenizers` package, to use another build of it. */
   readonly tokenizers?: NativeTokenizers
+  /**
+   * The folder where vocabularies are kept in the form in which another thread reads them, the next time, or `false` to keep none.
+   * Default: `TENON_CACHE`, or the user's cache folder.
+   */
+  readonly tokenizerCache?: string | URL | false
 }
 
 /**
@@ -57,8 +62,8 @@ export interface Surroundings {
 }
 
 export function hubIn({ environment, pause }: Surroundings, options: HubOptions): Source<'hub'> {
-  checkOptions('hub', options, ['revision', 'variant', 'dequantize', 'token', 'cache', 'endpoint', 'offline', 'fetch', 'tokenizers'])
-  const { revision = 'main', dequantize, tokenizers, fetch: send = globalThis.fetch } = options
+  checkOptions('hub', options, ['revision', 'variant', 'dequantize', 'token', 'cache', 'endpoint', 'offline', 'fetch', 'tokenizers', 'tokenizerCache'])
+  const { revision = 'main', dequantize, tokenizers, tokenizerCache, fetch: send = globalThis.fetch } = options
   checkVariant('hub', options.variant)
   if (!isRevision(revision)) throw new InvalidOptionError({ where: 'hub', option: 'revision', problem: `is '${revision}'`, remedy: 'Name a branch, a tag or a commit' })
 
@@ -85,7 +90,7 @@ export function hubIn({ environment, pause }: Surroundings, options: HubOptions)
           chooseModel(model.place, model.files, variant) // throws where there is none, before anything is downloaded
           await model.ready(describingFiles(found.listing))
         }
-        const checkpoint = await openFiles(model, { reference, variant, dequantize, tokenizers, emit, signal })
+        const checkpoint = await openFiles(model, { reference, variant, dequantize, tokenizers, tokenizerCache, emit, signal })
         // Not before all is there: until then the revision leads to what was there before.
         if (found.isCurrent) await cache.writeRef(repository.revision, found.commit).catch(() => undefined)
         return checkpoint
