@@ -46,12 +46,24 @@ export function matrices({ hidden_size: hidden, intermediate_size: wide, num_att
   ]
 }
 
-/** A vocabulary of that many tokens: the bytes as GPT-2 writes them, one merge, and words that nobody writes. */
+/** A vocabulary of that many tokens, as long and as merged as those of real models: the bytes as GPT-2 writes them, and merges of two shorter tokens each, which mean nothing. */
 export function vocabulary(size) {
   const printable = [...Array(256).keys()].filter((byte) => (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174)
   let next = 256
   const bytes = Array.from({ length: 256 }, (_, byte) => String.fromCodePoint(printable.includes(byte) ? byte : next++))
   const tokens = [...bytes, 'th', '<|end|>']
-  for (let index = tokens.length; index < size; index++) tokens.push(`w${index}`)
-  return { tokens, merges: ['t h'], end: 257 }
+  const merges = ['t h']
+  const made = new Set(tokens)
+  let state = 1
+  const below = (most) => Math.floor(((state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0) / 2 ** 32) * most)
+  /** Seven of eight of letters, the rest of any byte. */
+  const part = () => (below(8) === 0 ? tokens[below(256)] : tokens.length < 1000 || below(3) === 0 ? String.fromCharCode(97 + below(26)) : tokens[258 + below(Math.min(tokens.length, 4000) - 258)])
+  while (tokens.length < size) {
+    const [left, right] = [part(), part()]
+    if (made.has(left + right)) continue
+    made.add(left + right)
+    tokens.push(left + right)
+    merges.push(`${left} ${right}`)
+  }
+  return { tokens, merges, end: 257 }
 }

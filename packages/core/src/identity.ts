@@ -44,7 +44,7 @@ function describe({ name, inputs, outputs, nodes, constants, operators, updates 
   const attributeKey = (value: Attribute) => (typeof value === 'object' && 'dtype' in value ? constantKey(value) : keyOf(value))
   return [
     keyOf([name, inputs, outputs]),
-    ...nodes.map(({ op, inputs, outputs, attributes }) => [keyOf([op, inputs, outputs]), ...Object.entries(attributes).map(([name, value]) => `${name}=${attributeKey(value as Attribute)}`)].join()),
+    ...nodes.map(({ op, inputs, outputs, attributes }) => [JSON.stringify([op, inputs, outputs]), ...Object.entries(attributes).map(([name, value]) => `${name}=${attributeKey(value as Attribute)}`)].join()),
     ...Array.from(constants, ([name, constant]) => `${keyOf(name)}:${constantKey(constant)}`),
     keyOf([...(operators ?? [])]),
     keyOf([...(updates ?? [])]),

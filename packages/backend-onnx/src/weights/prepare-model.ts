@@ -85,10 +85,17 @@ async function fetchBytes(graph: Graph, name: string, constant: Constant): Promi
   })
 }
 
+interface WeightFile {
+  readonly size: number
+  readonly root: string
+  /** Relative to the root. */
+  readonly location: string
+}
+
 /** Turns absolute paths into locations relative to the root they share. */
 class WeightFiles {
   root: string | undefined
-  readonly #sizes = new Map<string, { path: string; size: number }>()
+  readonly #files = new Map<string, WeightFile>()
 
   /** `undefined` where the file is on another root (a Windows drive) than those before, so that its weights have to be copied. */
   locate(path: string, offset: number, length: number, growing = false): Location | undefined {
@@ -96,23 +103,22 @@ class WeightFiles {
     if (!growing && offset + length > file.size) {
       throw new InvalidFileError({ path, problem: `has ${file.size} bytes, and a weight is said to end at ${offset + length}` })
     }
-    const { root } = parse(file.path)
-    this.root ??= root
-    if (root !== this.root) return undefined
-    return { location: relative(root, file.path).split(sep).join('/'), offset, length }
+    this.root ??= file.root
+    return file.root === this.root ? { location: file.location, offset, length } : undefined
   }
 
   /** At once: a model has few files, and whoever waits for another thread lets longer work of this one go first. */
-  #look(path: string): { path: string; size: number } {
-    let found = this.#sizes.get(path)
+  #look(path: string): WeightFile {
+    let found = this.#files.get(path)
     if (found === undefined) {
       try {
         const real = realpathSync.native(path)
-        found = { path: real, size: statSync(real).size }
+        const { root } = parse(real)
+        found = { size: statSync(real).size, root, location: relative(root, real).split(sep).join('/') }
       } catch (error) {
         throw new MissingFileError({ path, purpose: 'a model has weights in it', remedy: 'Open the checkpoint again', cause: error })
       }
-      this.#sizes.set(path, found)
+      this.#files.set(path, found)
     }
     return found
   }
