@@ -4,7 +4,7 @@ import { join } from 'node:path'
 
 import { inlineConstant, lazyConstant, tensor, type Graph, type HostTensor, type Tensor } from '@tenon/core'
 import { GraphBuilder, verify, type Value } from '@tenon/graph'
-import { Add, Gather, MatMul, Relu } from '@tenon/graph/ops'
+import { Add, Gather, MatMul, MatMulNBits, Relu } from '@tenon/graph/ops'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import type { Binding, Session } from '../binding.js'
@@ -56,6 +56,18 @@ describe('a graph that is divided', () => {
     builder.output('y', ends.reduce((sum, end) => Add(sum, end)))
     const wide = builder.build()
     expect(divide(wide, 2, 1)).toEqual([wide])
+  })
+
+  it('gives a part more of what is laid out sooner', () => {
+    const builder = new GraphBuilder('blocks')
+    const blocks = (bits: number) => builder.constant(inlineConstant('uint8', [64, 1, 8 * bits], new Uint8Array(64 * 8 * bits)))
+    const scales = builder.constant(inlineConstant('float32', [64, 1], new Float32Array(64)))
+    const product = (x: Value, bits: number) => MatMulNBits(x, blocks(bits), scales, undefined, undefined, undefined, { K: 64, N: 64, bits, block_size: 64, accuracy_level: 4 })
+    let x = builder.input('x', 'float32', ['rows', 64])
+    for (let layer = 0; layer < 7; layer++) x = product(x, 4)
+    builder.output('y', product(product(product(x, 8), 8), 8))
+    // 7 · 2,304 bytes, and 3 · 4,352 that take 4/3 as long; by bytes alone it would be 6 and 4.
+    expect(divide(builder.build(), 2, 1).map(({ nodes }) => nodes.length)).toEqual([7, 3])
   })
 
   it('counts no tables, which are looked up where they are', () => {
