@@ -1,10 +1,14 @@
+import { createHash } from 'node:crypto'
 import { appendFile, copyFile, mkdir, readdir, readFile, rm, truncate, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Tokenizer } from '@tenon/core'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { openFolder } from './folder.js'
-import { keepTokenizer, keptPlace, openKeptTokenizer } from './kept-tokenizer.js'
+import { GgufTokenizer } from './gguf/gguf-tokenizer.js'
+import { openGgufFile } from './gguf/gguf-file.js'
+import { ggufBytes, tinyMetadata, type TestValue } from './gguf/test-gguf.js'
+import { FORM, keepTokenizer, keptPlace, openKeptTokenizer } from './kept-tokenizer.js'
 import { requireTokenizers, type NativeTokenizers } from './native-tokenizers.js'
 import { skimTokenizer } from './skim-tokenizer.js'
 import { fixture, temporaryFolder } from './test-support.js'
@@ -12,6 +16,12 @@ import { tokenizers } from './test-tokenizers.js'
 import { loadTokenizer } from './tokenizer.js'
 
 const library = requireTokenizers()
+
+/** The bytes as GPT-2 writes them. */
+const letters = Array.from({ length: 256 }, (_, byte) => byte).map((byte, _, all) => (isPrintable(byte) ? String.fromCharCode(byte) : String.fromCharCode(256 + all.slice(0, byte).filter((each) => !isPrintable(each)).length)))
+function isPrintable(byte: number): boolean {
+  return (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174
+}
 
 interface Bpe {
   readonly added_tokens: readonly object[]
@@ -101,6 +111,44 @@ describe('a tokenizer that is kept', () => {
     expect(Math.max(...first.lengths)).toBeGreaterThan(500_000)
     expect(Math.max(...second.lengths)).toBeLessThan(10_000)
     await sameAs(kept, read, { ...json, model: byteLevel.model })
+  })
+
+  it('is kept of a GGUF file, too, whose vocabulary is not looked at the next time', async () => {
+    const folder = await temporaryFolder()
+    const cache = join(folder, 'cache')
+    const words = Array.from({ length: 60_000 }, (_, index) => `Ġword${index.toString(36)}`)
+    const tokens = [...letters, 'th', 'the', '<|endoftext|>', ...words]
+    const metadata: (readonly [string, TestValue])[] = [
+      ...tinyMetadata,
+      ['tokenizer.ggml.model', 'gpt2'],
+      ['tokenizer.ggml.pre', 'gpt-2'],
+      ['tokenizer.ggml.tokens', ['string', tokens]],
+      ['tokenizer.ggml.token_type', ['int32', tokens.map((token) => (token === '<|endoftext|>' ? 3 : 1))]],
+      ['tokenizer.ggml.merges', ['string', ['t h', 'th e']]],
+      ['tokenizer.ggml.eos_token_id', ['uint32', tokens.indexOf('<|endoftext|>')]],
+    ]
+    const path = join(folder, 'model.gguf')
+    await writeFile(path, ggufBytes({ metadata, tensors: [{ name: 'token_embd.weight', dimensions: [4, tokens.length], data: new Uint8Array(16 * tokens.length) }] }))
+    const first = watched()
+    await using one = await openFolder(path, { tokenizers: first.library, tokenizerCache: cache })
+    const read = await one.tokenizer()
+    await settled(cache, 3)
+    const second = watched()
+    await using other = await openFolder(path, { tokenizers: second.library, tokenizerCache: cache })
+    const kept = await other.tokenizer()
+    expect(Math.max(...first.lengths)).toBeGreaterThan(500_000)
+    expect(Math.max(...second.lengths)).toBeLessThan(10_000)
+    expect(kept.special).toEqual(read.special)
+    for (const text of ['the oak', 'then<|endoftext|>the', 'é\n\t']) expect(await kept.encode(text)).toEqual(await read.encode(text))
+  })
+
+  it('stands for what vocabularies of GGUF files become in this version: if this fails, count FORM up, and write down the new digest', async () => {
+    const digest = createHash('sha256')
+    for (const file of (await readdir(fixture('gguf'))).filter((name) => name.endsWith('.gguf')).toSorted()) {
+      await using opened = await openGgufFile(join(fixture('gguf'), file))
+      digest.update(JSON.stringify([file, await new GgufTokenizer(opened).definition().catch((error: unknown) => (error as Error).message.replaceAll(fixture('gguf'), ''))]))
+    }
+    expect([FORM, digest.digest('hex').slice(0, 16)]).toEqual([1, 'd09e2c84d4428282'])
   })
 
   it('is not what a file that was changed says', async () => {

@@ -14,8 +14,8 @@ const WORTHWHILE = 2 ** 19
 const MOST = 16
 /** Milliseconds after which files that belong to nothing are of processes that are gone. */
 const ABANDONED = 3600 * 1000
-/** Counted up when what is kept, or how it is read again, changes. */
-const FORM = 1
+/** Counted up when what is kept changes, or how it is read again, or what the vocabularies of GGUF files become. */
+export const FORM = 1
 
 /**
  * A tokenizer for byte pair encoding in the form that native code reads on a thread of its own: `<name>.vocab.json`, sorted, which is

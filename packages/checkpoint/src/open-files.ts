@@ -55,7 +55,12 @@ export async function openFiles(model: ModelFiles, { reference, variant, dequant
   if (chosen !== undefined && 'graph' in chosen) await model.ready?.(graphFiles(files, chosen.graph))
   if (chosen !== undefined && 'weights' in chosen) weights = await openWeights(chosen.weights, { ...model, path: (file) => model.path(contained(file)), json }, signal)
 
-  const tokenizerFiles = { place, read: text, path: async (file: string) => (files.has(file) ? model.path(file) : undefined) }
+  /** Where a file, or what it is made from, lies. */
+  async function origin(file: string): Promise<string | undefined> {
+    if (files.has(file)) return model.path(file)
+    return chosen !== undefined && 'gguf' in chosen ? model.path(contained(chosen.gguf)) : undefined
+  }
+  const tokenizerFiles = { place, read: text, origin }
   let begun: Promise<BegunTokenizer> | undefined
   let loading: Promise<Tokenizer> | undefined
   const alive = () => {

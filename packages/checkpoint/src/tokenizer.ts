@@ -31,8 +31,8 @@ export interface TokenizerFiles {
   readonly place: string
   /** The text of a file such as `tokenizer.json`, or `undefined` where it is absent. */
   read(file: string): Promise<string | undefined>
-  /** Where a file lies as it is read, if it is one. */
-  path?(file: string): Promise<string | undefined>
+  /** The path of the one file that a file's text is read from, or made from, if there is one. */
+  origin?(file: string): Promise<string | undefined>
 }
 
 export interface LoadTokenizerOptions {
@@ -173,9 +173,9 @@ export async function loadTokenizer(
   }
 }
 
-/** Where the tokenizer of these files is kept, if it comes from a file. */
+/** Where the tokenizer of these files is kept, if it comes from one file. */
 async function placeOf(files: TokenizerFiles, folder: string): Promise<KeptPlace | undefined> {
-  const path = await files.path?.('tokenizer.json')
+  const path = await files.origin?.('tokenizer.json')
   return path === undefined ? undefined : keptPlace(folder, path)
 }
 

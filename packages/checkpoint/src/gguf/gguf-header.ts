@@ -1,5 +1,6 @@
 import { InvalidFileError } from '@tenon/core'
 import { tensorTypeOf, type TensorType } from './tensor-types.js'
+import { TextList } from './text-list.js'
 
 /** A value of the metadata. Arrays are not read with the header: a vocabulary is its largest part, and not everybody asks for it. */
 export type GgufValue = number | bigint | boolean | string | GgufArray
@@ -13,7 +14,7 @@ export interface GgufArray {
 }
 
 /** What an array holds, once it is read. */
-export type GgufItems = readonly string[] | readonly number[] | readonly boolean[]
+export type GgufItems = TextList | readonly number[] | readonly boolean[]
 
 export interface GgufTensor {
   readonly name: string
@@ -260,17 +261,10 @@ const plain = (value: bigint): number | bigint => (Number.isSafeInteger(Number(v
 
 /** The items of an array, from its bytes. */
 export function itemsOf({ items, length }: GgufArray, bytes: Uint8Array): GgufItems {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  if (items === 'string') {
-    let start = 0
-    return Array.from({ length }, () => {
-      const from = start + 8
-      start = from + view.getUint32(start, true) // the header's check has seen that it is less than 2³²
-      return lenient.decode(bytes.subarray(from, start))
-    })
-  }
+  if (items === 'string') return new TextList(bytes, length)
   if (items === 'bool') return Array.from(bytes, (byte) => byte !== 0)
   const width = widths[items]
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const read = {
     uint8: (at: number) => view.getUint8(at),
     int8: (at: number) => view.getInt8(at),

@@ -2,13 +2,14 @@ import { InvalidFileError } from '@tenon/core'
 import type { GgufFile } from './gguf-file.js'
 import { Metadata } from './gguf-config.js'
 import { preTokenizers, usualPreTokenizers, type Component } from './pre-tokenizers.js'
+import { TextList } from './text-list.js'
 
 /** Kinds of tokens (llama_token_type). */
 const kinds = { unknown: 2, control: 3, userDefined: 4 } as const
 
 /** The vocabulary of the metadata. */
 interface Vocabulary {
-  readonly tokens: readonly string[]
+  readonly tokens: TextList
   /** Of each token; empty where the file says nothing. */
   readonly kinds: readonly number[]
 }
@@ -47,7 +48,7 @@ export class GgufTokenizer {
     const roles = { bos: 'bos', eos: 'eos', unk: 'unknown', pad: 'padding', sep: 'seperator', cls: 'cls', mask: 'mask' } // the fifth is the format's own spelling
     const special = Object.entries(roles).flatMap(([role, key]) => {
       const id = metadata.token(key) ?? (role === 'sep' ? metadata.token('separator') : undefined)
-      const content = id === undefined ? undefined : tokens[id]
+      const content = id === undefined ? undefined : tokens.at(id)
       return content === undefined ? [] : [[`${role}_token`, content]]
     })
     const { begin, end } = this.#frame()
@@ -68,25 +69,25 @@ export class GgufTokenizer {
     const metadata = this.#metadata
     const { tokens, kinds: of } = await this.#vocabulary()
     const named = ['eos', 'eot', 'eom'].map((role) => metadata.token(role)).filter((id) => id !== undefined)
-    const known = tokens.flatMap((token, id) => (turnEnds.has(token) && (of[id] === kinds.control || of[id] === kinds.userDefined) ? [id] : []))
+    const known = of.flatMap((kind, id) => ((kind === kinds.control || kind === kinds.userDefined) && turnEnds.has(tokens.at(id) ?? '') ? [id] : []))
     const ends = [...new Set([...named, ...known])].filter((id) => id < tokens.length)
     const [bos, pad] = [metadata.token('bos'), metadata.token('padding')]
     return { ...(bos !== undefined && { bos_token_id: bos }), ...(pad !== undefined && { pad_token_id: pad }), ...(ends.length > 0 && { eos_token_id: ends.length === 1 ? ends[0] : ends }) }
   }
 
   async #vocabulary(): Promise<Vocabulary> {
-    const tokens = await this.#strings('tokenizer.ggml.tokens')
-    if (tokens === undefined) return { tokens: [], kinds: [] }
+    const tokens = await this.#texts('tokenizer.ggml.tokens')
+    if (tokens === undefined) return { tokens: new TextList(new Uint8Array(), 0), kinds: [] }
     const of = (await this.#numbers('tokenizer.ggml.token_type')) ?? []
     if (of.length > 0 && of.length !== tokens.length) throw this.#fault(`with ${tokens.length} tokens and the kinds of ${of.length}`)
     return { tokens, kinds: of }
   }
 
-  async #strings(key: string): Promise<readonly string[] | undefined> {
+  async #texts(key: string): Promise<TextList | undefined> {
     const array = this.#metadata.get(key)
     if (array === undefined) return undefined
     if (typeof array !== 'object' || array.items !== 'string') throw this.#fault(`whose '${key}' is no list of strings`)
-    return (await this.file.items(array)) as readonly string[]
+    return (await this.file.items(array)) as TextList
   }
 
   async #numbers(key: string): Promise<readonly number[] | undefined> {
@@ -126,11 +127,12 @@ export class GgufTokenizer {
     return Object.hasOwn(usualPreTokenizers, architecture) ? usualPreTokenizers[architecture] : 'gpt-2'
   }
 
-  async #byteLevel({ tokens, kinds: of }: Vocabulary): Promise<Component> {
+  async #byteLevel({ tokens: list, kinds: of }: Vocabulary): Promise<Component> {
+    const tokens = list.all()
     const name = this.#preTokenizer() ?? ''
     const pre = preTokenizers.get(name)
     if (pre === undefined) throw this.#fault(`whose texts are split in the way '${name.slice(0, 100)}'; known are ${[...preTokenizers.keys()].join(', ')}`)
-    const merges = (await this.#strings('tokenizer.ggml.merges')) ?? []
+    const merges = (await this.#texts('tokenizer.ggml.merges'))?.all() ?? []
     return {
       ...common,
       added_tokens: addedTokens(tokens, of),
@@ -150,7 +152,8 @@ export class GgufTokenizer {
   }
 
   /** SentencePiece's byte pair encoding, as the converter of transformers writes it. */
-  async #sentencePieces({ tokens, kinds: of }: Vocabulary): Promise<Component> {
+  async #sentencePieces({ tokens: list, kinds: of }: Vocabulary): Promise<Component> {
+    const tokens = list.all()
     const scores = (await this.#numbers('tokenizer.ggml.scores')) ?? []
     if (scores.length !== tokens.length) throw this.#fault(`with ${tokens.length} tokens and ${scores.length} scores`)
     if (tokens.reduce((sum, { length }) => sum + length ** 2, 0) > mostCharacters) throw this.#fault(`with tokens of up to ${tokens.reduce((most, { length }) => Math.max(most, length), 0)} characters, of which too many would have to be looked at`)
