@@ -1,6 +1,6 @@
 import { Option, type Command } from 'commander'
 import { activationFormats, weightFormats, type Activations, type Weights } from './open-decoder.js'
-import { collectFilled, integer, number, wholeNumber } from './option-parsers.js'
+import { above, collectFilled, integer, number, wholeNumber } from './option-parsers.js'
 import type { RunsOn } from './runtime.js'
 
 /** What every command takes whose model writes. */
@@ -32,9 +32,9 @@ export function addDecoderOptions(command: Command, defaults: { readonly maxToke
     .option('-n, --max-tokens <n>', `most tokens to write (default: ${defaults.maxTokens})`, wholeNumber)
     .option('-t, --temperature <t>', `how freely to choose among likely tokens; 0 takes the likeliest (default: ${defaults.temperature})`, number(0))
     .option('--top-k <n>', 'choose among the n likeliest tokens', wholeNumber)
-    .option('--top-p <p>', 'choose among the likeliest tokens that together have this probability', number(0, 1))
+    .option('--top-p <p>', 'choose among the likeliest tokens that together have this probability', above(0, 1))
     .option('--min-p <p>', 'choose among tokens that have this share of the probability of the likeliest', number(0, 1))
-    .option('--repetition-penalty <x>', 'make tokens that were there before less likely; 1 changes nothing', number(0))
+    .option('--repetition-penalty <x>', 'make tokens that were there before less likely; 1 changes nothing', above(0))
     .option('--seed <n>', 'the same numbers drawn, and so the same text, each time', integer)
     .option('--stop <text>', 'end before this text; repeat it for several', collectFilled)
     .option('--prompt-lookup', 'guess ahead by what stands in the prompt: each guess is checked, and the text comes sooner where it repeats')

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { fakeOpen } from './testing/fake-open.js'
 import { run, sink } from './testing/run.js'
 import { main } from './main.js'
+import { textWidth } from './text-width.js'
 import { UsageError } from './errors/usage-error.js'
 
 const escape = '\u001b'
@@ -32,10 +33,17 @@ describe('the command', () => {
     expect((await run(['help', name])).stdout).toBe(stdout)
   })
 
-  it('keeps help within the width of the terminal', async () => {
-    const { stdout } = await run(['ask', '--help'], { columns: 70 })
-    const beforeExamples = stdout.slice(0, stdout.indexOf('Examples:'))
-    for (const line of beforeExamples.split('\n')) expect(line.length).toBeLessThanOrEqual(70)
+  it.each([40, 70, 80, 200])('keeps help within %i columns, its examples too', async (columns) => {
+    for (const name of ['ask', 'chat', 'complete', 'embed', 'export', 'prepare', 'inspect', 'doctor', 'start', undefined]) {
+      const { stdout } = await run([...(name === undefined ? [] : [name]), '--help'], { columns })
+      for (const line of stdout.split('\n')) expect([line, textWidth(line) <= columns]).toEqual([line, true])
+    }
+  })
+
+  it('sets what an example is for below it where there is no room beside', async () => {
+    expect((await run(['ask', '--help'], { columns: 60 })).stdout).toContain('  tenon ask -q "Who?" -q "When?" history.md\n    several questions\n')
+    expect((await run(['--help'], { columns: 100 })).stdout).toMatch(/ {2}tenon doctor +what works on this machine\n/)
+    expect((await run(['--help'], { columns: 40 })).stdout).toContain('  --debug\n      print the stack of an error (or\n      set TENON_DEBUG=1)\n')
   })
 
   it('takes --json and --quiet with every command, but for the tour', async () => {
@@ -87,6 +95,13 @@ describe('the command', () => {
 })
 
 describe('a failure', () => {
+  it('is wrapped to a terminal, and in two lines elsewhere', async () => {
+    const open = failing(new UsageError({ message: 'The glue that was warmed this morning is cold', remedy: 'Warm it again, and mind that it does not boil' }))
+    const { stderr } = await run(['embed', 'a'], { open, isTTY: true, columns: 40, env: { NO_COLOR: '1' } })
+    expect(stderr).toContain('error TENON_USAGE The glue that was\nwarmed this morning is cold\n  Warm it again, and mind that it does\n  not boil\n')
+    expect((await run(['embed', 'a'], { open, columns: 40 })).stderr.split('\n')).toHaveLength(3)
+  })
+
   it('is its code, what happened and what to do, without a stack', async () => {
     const error = new UsageError({ message: 'The glue is cold', remedy: 'Warm it' })
     expect(await run(['embed', 'a'], { open: failing(error) })).toEqual({ code: 2, stdout: '', stderr: 'error TENON_USAGE The glue is cold\n  Warm it\n' })

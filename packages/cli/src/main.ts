@@ -4,6 +4,7 @@ import { printJson, type Context, type Surroundings } from './context.js'
 import { describe } from './errors/describe.js'
 import { exitCodes } from './exit-codes.js'
 import { createProgram } from './program.js'
+import { renderError } from './render-error.js'
 import { channel } from './terminal.js'
 
 /**
@@ -45,9 +46,12 @@ export async function main(surroundings: Surroundings): Promise<number> {
     if (readerGone.signal.aborted) return await ended()
     if (surroundings.signal.aborted) return exitCodes.interrupted
     await report(context, error, argv)
-    return error instanceof CommanderError || describe(error).code === 'TENON_USAGE' ? exitCodes.usage : exitCodes.failed
+    return isMiscall(error) ? exitCodes.usage : exitCodes.failed
   }
 }
+
+/** Whether it was called wrongly. A folder that stands where one is to be made is no matter of how it was called. */
+const isMiscall = (error: unknown): boolean => error instanceof CommanderError || describe(error).code === 'TENON_USAGE' || (describe(error).code === 'TENON_INVALID_OPTION' && (error as { readonly option?: unknown }).option !== 'to')
 
 /** What streams call a reader that is not there any more. */
 const GONE: readonly string[] = ['EPIPE', 'EOF', 'ECONNRESET', 'ERR_STREAM_DESTROYED']
@@ -59,5 +63,5 @@ async function report(context: Context, error: unknown, argv: readonly string[])
   const debug = argv.includes('--debug') || Boolean(env['TENON_DEBUG'])
   const stack = debug && error instanceof Error ? error.stack : undefined
   if (argv.includes('--json')) return printJson(context, { error: { code, message, remedy, ...(stack !== undefined && { stack }) } })
-  await err.print(`${err.colors.red(`error ${code}`)} ${message}`, `  ${remedy}`, ...(stack === undefined ? [] : [err.colors.dim(stack)]))
+  await err.print(...renderError({ code, message, remedy }, err), ...(stack === undefined ? [] : [err.colors.dim(stack)]))
 }

@@ -1,4 +1,5 @@
 import type { Checkpoint, Graphs, Model } from '@tenon/core'
+import { checkReference } from './check-reference.js'
 import { modelPlugins } from './plugins.js'
 import type { Progress } from './progress.js'
 
@@ -26,6 +27,7 @@ export interface OpenedCheckpoint extends AsyncDisposable {
 /** Opens a model without anything to run it on. The packages are imported here and not before: `--help` needs none of them. */
 export async function openCheckpoint({ model, signal, progress }: OpenCheckpointOptions): Promise<OpenedCheckpoint> {
   progress.stage('opening the model')
+  await checkReference(model)
   const [{ createRuntime }, { dynamicInt8 }, models, { decoders }] = await Promise.all([import('@tenon/core'), import('@tenon/compress'), modelPlugins(), import('@tenon/models')])
   const runtime = createRuntime({ plugins: [...models, ...decoders(), dynamicInt8()] })
   runtime.on('progress', progress.update)

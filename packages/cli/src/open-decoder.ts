@@ -1,5 +1,6 @@
 import type { CodeGenerator } from '@tenon/task-codegen'
 import type { TextGenerator } from '@tenon/task-text-generation'
+import { checkReference } from './check-reference.js'
 import { NotAWriterError } from './errors/not-a-writer-error.js'
 import { UsageError } from './errors/usage-error.js'
 import { joined } from './joined.js'
@@ -65,6 +66,7 @@ export const openDecoder: OpenDecoder = async ({ model: named, weights, activati
   if (named !== undefined && deployed !== undefined) throw new UsageError({ message: `--model names ${named}, and the deployment ${deployed}`, remedy: 'Leave one of them out' })
   const model = named ?? deployed
   if (model === undefined) throw new UsageError({ message: 'There is no model', remedy: 'Name one that writes: --model ./Qwen2.5-Coder-0.5B, a .gguf file, or a name on the hub' })
+  for (const reference of [model, draft]) if (reference !== undefined) await checkReference(reference)
   const runtime = joined(() => createRuntime({ plugins: [...models, ...decoders(), weightOnly(), ...backends, codeGeneration(), textGeneration()], deployment }), on)
   runtime.on('progress', progress.update)
   runtime.on('notice', ({ message }) => progress.note(message))

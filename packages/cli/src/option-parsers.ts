@@ -22,6 +22,13 @@ export function wholeNumber(text: string): number {
   throw new InvalidArgumentError('Give a whole number from 1 on.')
 }
 
+/** From 1 to `most`. */
+export const wholeNumberTo = (most: number) => (text: string): number => {
+  const value = Number(text)
+  if (Number.isInteger(value) && value > 0 && value <= most) return value
+  throw new InvalidArgumentError(`Give a whole number from 1 to ${most}.`)
+}
+
 /** A whole number from 0 on. */
 export function integer(text: string): number {
   const value = Number(text)
@@ -34,4 +41,11 @@ export const number = (least: number, most = Infinity) => (text: string): number
   const value = Number(text)
   if (text.trim() !== '' && Number.isFinite(value) && value >= least && value <= most) return value
   throw new InvalidArgumentError(most === Infinity ? `Give a number from ${least} on.` : `Give a number from ${least} to ${most}.`)
+}
+
+/** Above `least`, and up to `most`. */
+export const above = (least: number, most = Infinity) => (text: string): number => {
+  const value = Number(text)
+  if (text.trim() !== '' && Number.isFinite(value) && value > least && value <= most) return value
+  throw new InvalidArgumentError(most === Infinity ? `Give a number above ${least}.` : `Give a number above ${least}, up to ${most}.`)
 }

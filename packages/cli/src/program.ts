@@ -13,8 +13,9 @@ import { completionScopes } from './completion-scopes.js'
 import type { Context } from './context.js'
 import { addDecoderOptions } from './decoder-options.js'
 import { UsageError } from './errors/usage-error.js'
+import { examples, exitCodesOf, withinWidth } from './help-sections.js'
 import { compressions } from './open-checkpoint.js'
-import { collect, filled, number, wholeNumber } from './option-parsers.js'
+import { collect, filled, number, wholeNumber, wholeNumberTo } from './option-parsers.js'
 import { activationFormats } from './open-decoder.js'
 import { packageVersion } from './package-folder.js'
 
@@ -41,6 +42,7 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
       getOutHasColors: () => colors.isColorSupported,
     })
     .configureHelp({
+      ...withinWidth(context.out),
       styleTitle: colors.bold,
       styleCommandText: colors.cyan,
       styleSubcommandText: colors.cyan,
@@ -49,7 +51,7 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
     })
     .addHelpText(
       'after',
-      examples(context, [
+      examples(context.out, [
         ['tenon ask "How long should oak dry?" ./documents', 'answer from your own files'],
         ['tenon chat --model ./SmolLM2-135M-Instruct', 'talk with a model'],
         ['tenon complete main.py --at 12:5 --model ./coder', 'what comes next in a source file'],
@@ -75,13 +77,13 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
     .option('-t, --threshold <score>', 'least score of an answer, 0 to 1 (default: 0.5)', number(0, 1))
     .addHelpText(
       'after',
-      examples(context, [
+      examples(context.out, [
         ['tenon ask "How long should oak dry?" ./documents', ''],
         ['tenon ask -q "Who?" -q "When?" history.md', 'several questions'],
         ['tenon ask "How long should oak dry?" ./documents --store ./kb', 'and the next time without ./documents'],
         ['cat notes.md | tenon ask "What is to be done?"', 'from a pipe'],
         ['tenon ask "Who?" ./documents --json | jq .answers[0].source', 'for a program'],
-      ]) + exitCodesOf(context, [['0', 'answered'], ['1', 'failed'], ['2', 'called wrongly'], ['3', 'no answer in the documents']]),
+      ]) + exitCodesOf(context.out, [['0', 'answered'], ['1', 'failed'], ['2', 'called wrongly'], ['3', 'no answer in the documents']]),
     )
     .action(async (question: string | undefined, paths: readonly string[], options: AskOptions) => {
       const { ask } = await import('./commands/ask.js')
@@ -101,12 +103,12 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
     .option('--drop-oldest', 'leave the oldest turns out where the conversation is longer than the context, rather than fail')
     .addHelpText(
       'after',
-      examples(context, [
+      examples(context.out, [
         ['tenon chat --model ./SmolLM2-135M-Instruct', 'a conversation; /help says what else can be typed'],
         ['tenon chat "What is a tenon?" -m model.gguf --stats', 'one answer'],
         ['cat notes.md | tenon chat "What is to be done?" -m model.gguf', 'about what is piped in'],
         ['tenon chat "An oak table, as JSON" -m model.gguf --schema table.json', ''],
-      ]) + exitCodesOf(context, [['0', 'answered'], ['1', 'failed'], ['2', 'called wrongly'], ['4', 'the answer was cut before it fulfilled the schema']]),
+      ]) + exitCodesOf(context.out, [['0', 'answered'], ['1', 'failed'], ['2', 'called wrongly'], ['4', 'the answer was cut before it fulfilled the schema']]),
     )
     .action(async (question: string | undefined, options: ChatOptions) => {
       const { chat } = await import('./commands/chat.js')
@@ -122,7 +124,7 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
     .option('--at <line:column>', 'where: both from 1, columns in UTF-16 code units as editors count them (default: the end)')
     .option('--marker <text>', 'where, by a text that stands there and is left out')
     .addOption(new Option('--scope <scope>', 'how far (default: auto)').choices(completionScopes))
-    .option('--candidates <n>', 'write n completions and print the best; --json has all', wholeNumber)
+    .option('--candidates <n>', 'write n completions, up to 8, and print the best; --json has all', wholeNumberTo(8))
     .option('--context <files...>', 'other files to show the model, as far as they matter and there is room')
     .option('--context-tokens <n>', 'most tokens of the prompt (default: 2048)', wholeNumber)
     .option('--path <path>', 'what a piped text is called, which says its language')
@@ -133,7 +135,7 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
     .option('--no-healing', 'do not let the last token before the place become another')
     .addHelpText(
       'after',
-      examples(context, [
+      examples(context.out, [
         ['tenon complete main.py --at 12:5 --model ./Qwen2.5-Coder-0.5B', ''],
         ['tenon complete main.ts --at 3:1 -m model.gguf --scope function --stats', ''],
         ['tenon complete main.ts --at 3:1 -m model.gguf --context lib/*.ts', 'with other files'],
@@ -155,7 +157,7 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
     .addOption(modelOption())
     .addHelpText(
       'after',
-      examples(context, [
+      examples(context.out, [
         ['tenon embed "a cat" "a kitten" "an invoice" --similarity', ''],
         ['tenon embed --file sentences.txt > vectors.jsonl', ''],
         ['cut -f2 table.tsv | tenon embed | head -3', ''],
@@ -182,7 +184,7 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
     .option('--overwrite', 'replace a model that stands there')
     .addHelpText(
       'after',
-      examples(context, [
+      examples(context.out, [
         ['tenon export ./bert --to ./bert-onnx', ''],
         ['tenon export ./bert --to ./qa --task question-answering', ''],
         ['tenon export ./bert --to ./small --compress int8', 'a quarter of the size'],
@@ -205,7 +207,7 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
     .option('--small', 'keep no second form of the weights for reading prompts: half the room, and prompts take twice as long')
     .addOption(new Option('--activations <format>', 'what the weights will be multiplied by: for int16, as for --small, there is no second form (default: int8)').choices(activationFormats))
     .option('--head <head>', 'the head to prepare (default: what the config says)')
-    .addHelpText('after', examples(context, [['tenon prepare ./Qwen2.5-Coder-0.5B --weights int4', '']]))
+    .addHelpText('after', examples(context.out, [['tenon prepare ./Qwen2.5-Coder-0.5B --weights int4', '']]))
     .action(async (model: string, options: PrepareOptions) => {
       const { prepareCommand } = await import('./commands/prepare.js')
       code = await prepareCommand(context, model, options)
@@ -281,15 +283,6 @@ function refuseEmpty(command: Command): void {
 }
 
 const modelOption = () => new Option('-m, --model <model>', 'a model folder, an installed model package, or a name on the hub (default: the one that comes with tenon)')
-
-/** Aligned, with what each is for behind it. */
-function examples({ out: { colors } }: Context, list: readonly (readonly [command: string, purpose: string])[]): string {
-  const longest = Math.max(...list.filter(([, purpose]) => purpose !== '').map(([command]) => command.length))
-  const lines = list.map(([command, purpose]) => (purpose === '' ? `  ${command}` : `  ${command.padEnd(longest)}  ${colors.dim(purpose)}`))
-  return `\n${colors.bold('Examples:')}\n${lines.join('\n')}`
-}
-
-const exitCodesOf = ({ out: { colors } }: Context, list: readonly (readonly [code: string, meaning: string])[]) => `\n\n${colors.bold('Exit codes:')}\n  ${list.map((each) => each.join(' ')).join('   ')}`
 
 const codeOf = (error: unknown) => (error as Partial<CommanderError>).code
 

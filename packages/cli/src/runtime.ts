@@ -1,10 +1,12 @@
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Embedder, ParsedDeployment } from '@tenon/core'
 import type { KnowledgeBase } from '@tenon/task-qa'
+import { checkReference } from './check-reference.js'
+import { decodeText } from './decode-text.js'
 import { UsageError } from './errors/usage-error.js'
 import { joined } from './joined.js'
+import { readNamed } from './named-paths.js'
 import { backendPlugins, modelPlugins } from './plugins.js'
 import type { Progress } from './progress.js'
 
@@ -61,10 +63,12 @@ export const open: Open = async ({ model, signal, progress, ...on }) => {
   runtime.on('notice', ({ message }) => progress.note(message))
   const embeds = modelOf(deployment, 'embedding') ?? modelOf(deployment, 'knowledge-base')
   if (model !== undefined && embeds !== undefined) throw new UsageError({ message: `--model names ${model}, and the deployment ${embeds}`, remedy: 'Leave one of them out' })
+  if (model !== undefined) await checkReference(model)
   const request = { ...(embeds === undefined && { model: model ?? (await defaultModel()) }), signal }
   return {
     model: model ?? embeds ?? DEFAULT_MODEL,
-    knowledgeBase({ store, reader = modelOf(deployment, 'question-answering') } = {}) {
+    async knowledgeBase({ store, reader = modelOf(deployment, 'question-answering') } = {}) {
+      if (reader !== undefined) await checkReference(reader)
       return runtime.task('knowledge-base', { ...request, ...(store !== undefined && { store: fileStore(store) }), ...(reader !== undefined && { reader: { model: reader } }) })
     },
     embedder: () => runtime.task('embedding', request),
@@ -77,7 +81,7 @@ export async function deploymentOf({ backend, device, deployment }: RunsOn): Pro
   if (deployment !== undefined) {
     if (backend !== undefined || device !== undefined) throw new UsageError({ message: `The deployment says what to compute on, and --${backend === undefined ? 'device' : 'backend'} does too`, remedy: 'Leave one of them out' })
     const { parseDeployment } = await import('@tenon/core')
-    return parseDeployment(await readFile(deployment, 'utf8'))
+    return parseDeployment(decodeText(await readNamed('--deployment', deployment)))
   }
   if (backend === 'auto' && device !== undefined) throw new UsageError({ message: 'A device was named, and no backend that has it', remedy: 'Name the backend, or leave the device out: auto tries them all' })
   const choice = { name: backend ?? 'onnx', ...(device !== undefined && { device }) }

@@ -140,6 +140,7 @@ describe('the task, with a model of random weights', () => {
   it('checks its options', async () => {
     await expect(completer(qwenTokens, { contextLenght: 3 } as CodeGenerationOptions)).rejects.toThrow(InvalidOptionError)
     await expect(completer(qwenTokens, { contextLength: 4096 })).rejects.toThrow(InvalidOptionError)
+    await expect(completer(qwenTokens, { contextLength: 16 })).rejects.toMatchObject({ option: 'contextLength', remedy: 'Give at least 17' })
     expect((await completer(qwenTokens, { contextLength: 64 })).contextLength).toBe(64)
   })
 })

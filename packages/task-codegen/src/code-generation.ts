@@ -1,5 +1,6 @@
-import { checkOptions, type Task, type TaskContext } from '@tenon/core'
+import { checkOptions, InvalidOptionError, type Task, type TaskContext } from '@tenon/core'
 import { openDecoder, type DraftChoice } from '@tenon/generation'
+import { LEAST_CONTEXT_TOKENS } from './check-room.js'
 import { createGenerator, type CodeGenerator } from './generator.js'
 
 export interface CodeGenerationOptions {
@@ -32,5 +33,7 @@ const WHERE = "the task 'code-generation'"
 
 async function create(context: TaskContext, options: CodeGenerationOptions): Promise<CodeGenerator> {
   checkOptions(WHERE, options, ['contextLength', 'cacheBytes', 'slots', 'draft'])
+  const { contextLength = Infinity } = options
+  if (Number.isInteger(contextLength) && contextLength > 0 && contextLength <= LEAST_CONTEXT_TOKENS) throw new InvalidOptionError({ where: WHERE, option: 'contextLength', problem: `is ${contextLength}, with which there is no room for a line and what follows it`, remedy: `Give at least ${LEAST_CONTEXT_TOKENS + 1}` })
   return createGenerator(await openDecoder(context, { where: WHERE, ...options }))
 }

@@ -1,5 +1,6 @@
-import { InvalidOptionError, throwIfAborted } from '@tenon/core'
+import { throwIfAborted } from '@tenon/core'
 import { spellVocabulary, statsTogether, streamed, vocabularyOf, type Decoder, type GenerationRequest, type GenerationResult, type GenerationStats } from '@tenon/generation'
+import { checkRoom, FOR_CUT, NEW_TOKENS } from './check-room.js'
 import type { Completion, CompletionResult } from './completion.js'
 import { findFormat, type Format } from './fim/find-format.js'
 import { continuing, NewTokens } from './healing/continuing.js'
@@ -24,11 +25,6 @@ export interface CodeGenerator {
 
 /** More does not make completions much better, and takes a CPU seconds to read. */
 const CONTEXT_TOKENS = 2048
-
-const NEW_TOKENS = 128
-
-/** Tokens for what is generated once more of the prefix, beside those that are asked for. */
-const FOR_CUT = 8
 
 /** What completes code with a decoder. */
 export async function createGenerator(decoder: Decoder): Promise<CodeGenerator> {
@@ -55,8 +51,7 @@ async function run({ decoder, format, prompter }: Opened, input: CompletionInput
   throwIfAborted(signal)
   const { prefix, suffix = '', path, language, files = [], repository } = input
   const { maxNewTokens = NEW_TOKENS, scope = 'auto', candidates = 1, stop = [], infill = 'middle', truncate = true, healing = true, contextTokens, signal: _, speculation, ...sampling } = options
-  if (maxNewTokens >= decoder.contextLength) throw new InvalidOptionError({ where: "a call of the task 'code-generation'", option: 'maxNewTokens', problem: `is ${maxNewTokens}, and the context holds ${decoder.contextLength}, the prompt included`, remedy: 'Give a smaller one' })
-  const room = decoder.contextLength - maxNewTokens - (healing ? FOR_CUT : 0)
+  const room = checkRoom({ contextLength: decoder.contextLength, maxNewTokens: options.maxNewTokens, healing })
   const limit = Math.min(contextTokens ?? (truncate ? CONTEXT_TOKENS : Infinity), room)
   const structuring = createStructure({ prefix, suffix, language: languageNamed(language, path), scope })
   try {

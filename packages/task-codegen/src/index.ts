@@ -1,3 +1,4 @@
+export { checkRoom, type Shares } from './check-room.js'
 export { codeGeneration, type CodeGenerationOptions } from './code-generation.js'
 export type { Completion, CompletionResult } from './completion.js'
 export { NoInfillingError } from './errors/no-infilling-error.js'

@@ -183,7 +183,9 @@ describe('what generation_config.json recommends', () => {
     expect((await drawing(question, { maxNewTokens: 12, seed: 2 }).result).text).not.toBe(one.text)
     const likeliest = await shared(question, { maxNewTokens: 12, repetitionPenalty: 1 }).result
     expect((await drawing(question, { maxNewTokens: 12, temperature: 0 }).result).text).toBe(likeliest.text)
+    expect(drawing.sampling.temperature).toBeGreaterThan(0)
     const quiet = await generator(await modelWith('generation_config.json', { ...told, do_sample: false }))
+    expect(quiet.sampling.temperature).toBeUndefined()
     expect((await quiet(question, { maxNewTokens: 12 }).result).text).toBe(likeliest.text)
   })
 })
@@ -300,7 +302,7 @@ describe('a conversation', () => {
     const messages = [{ role: 'user', content: 'Hi' }, { role: 'assistant', content: 'Hello, and what would you like to know about wood?' }]
     for (const options of [{}, { overflow: 'drop-oldest' }, { overflow: 'drop-oldest', messages }] as const) expect((await generate.conversation(options).send(long).result).stats.promptTokens).toBe(needed)
     expect(await failure(generate.conversation({ messages }).send(long))).toMatchObject({ code: 'TENON_CONTEXT_FULL', remedy: expect.stringContaining('/undo') })
-    for (const overflow of ['drop-oldest', 'error'] as const) expect(await failure(generate.conversation({ overflow }).send(long.repeat(2)))).toMatchObject({ code: 'TENON_CONTEXT_FULL', remedy: 'Say less at once, or open a model that reads more' })
+    for (const overflow of ['drop-oldest', 'error'] as const) expect(await failure(generate.conversation({ overflow }).send(long.repeat(2)))).toMatchObject({ code: 'TENON_CONTEXT_FULL', remedy: 'Say less at once, or open the model with a greater contextLength, or one that reads more' })
   })
 
   it('that has lost its oldest turns reads only what is new at most of the next', async () => {

@@ -1,5 +1,5 @@
 import { checkOptions, InvalidInputError, InvalidOptionError, kindOf, throwIfAborted, type Emit, type Task, type TaskContext } from '@tenon/core'
-import { statsTogether, streamed, openDecoder, type Constraint, type ConstraintFactory, type Decoder, type DraftChoice, type GenerationRequest, type GenerationResult } from '@tenon/generation'
+import { statsTogether, streamed, openDecoder, type Constraint, type ConstraintFactory, type Decoder, type DraftChoice, type GenerationRequest, type GenerationResult, type SamplingOptions } from '@tenon/generation'
 import type { Answer, AnswerResult } from './answer.js'
 import { chatPrompts, type ChatPrompt, type TemplateOptions } from './chat-prompt.js'
 import { LiveConversation, type Conversation, type ConversationOptions } from './conversation.js'
@@ -39,6 +39,8 @@ export interface TextGenerator {
   score(text: string, options?: { readonly signal?: AbortSignal }): Promise<{ readonly ids: readonly number[]; readonly logprobs: Float32Array }>
   /** Most tokens of prompt and answer together. */
   readonly contextLength: number
+  /** How tokens are chosen where a call does not say: as generation_config.json of the model recommends. Without a temperature nothing is drawn. */
+  readonly sampling: SamplingOptions
 }
 
 /**
@@ -74,6 +76,7 @@ async function create(context: TaskContext, options: TextGenerationOptions): Pro
     }, (call as GenerateOptions | null)?.signal)
   return Object.assign(generate, {
     contextLength,
+    sampling: defaults.sampling,
     conversation: (call: ConversationOptions = {}) => new LiveConversation({ generate, promptOf, contextLength, newTokens: ({ maxNewTokens }) => maxNewTokens ?? defaults.maxNewTokens ?? NEW_TOKENS, emit: context.emit }, call),
     async prompt(messages: readonly Message[], call: TemplateOptions = {}) {
       checkOptions('prompt', call, ['template', 'tools', 'documents', 'variables'])

@@ -135,6 +135,14 @@ describe('ask', () => {
     expect(stderr).toContain('tenon ask "')
   })
 
+  it('says that a store is a file, and reads UTF-16 that is piped in by its mark', async () => {
+    const store = join(folder.path, 'joints.md')
+    expect(await run(['ask', question, folder.path, '--store', store])).toMatchObject({ code: 1, stderr: `error ENOTDIR --store ${store}: this is a file\n  Name a folder, not a file\n` })
+    const stdin = Buffer.from('\uFEFFA tenon should be one third as thick as the rail. 榫\n', 'utf16le')
+    expect(asJson((await run(['ask', question, '--json'], { stdin })).stdout).answers[0]!.answer).toContain('one third as thick')
+    expect(await run(['ask', question, '--json'], { stdin: stdin.subarray(2) })).toMatchObject({ code: 2, stdout: expect.stringContaining('is no text: it has zero bytes') })
+  })
+
   it('says which path is missing', async () => {
     const { code, stdout, stderr } = await run(['ask', question, join(folder.path, 'nowhere')])
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })

@@ -1,11 +1,14 @@
-import { text as readAll } from 'node:stream/consumers'
 import { addAbortSignal } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
 import type { AddReport } from '@tenon/task-qa'
 import { answerJson, locate, type LocatedAnswer } from '../answers.js'
 import { printJson, progressFor, type CommonOptions, type Context } from '../context.js'
+import { PIPED, textOf } from '../decode-text.js'
 import { UsageError } from '../errors/usage-error.js'
 import { exitCodes } from '../exit-codes.js'
 import { createLocator } from '../locate.js'
+import { checkFolder } from '../named-paths.js'
+import type { Progress } from '../progress.js'
 import { renderAnswer } from '../render-answer.js'
 import type { RunsOn } from '../runtime.js'
 import type { Channel } from '../terminal.js'
@@ -28,7 +31,8 @@ export async function ask(context: Context, args: readonly string[], options: As
   const { out, err, signal } = context
   const { questions, paths } = tellApart(args, options.question ?? [])
   using progress = progressFor(context, options)
-  const document = await pipedDocument(context, paths, options.store)
+  if (options.store !== undefined) await checkFolder('--store', options.store)
+  const document = await pipedDocument(context, paths, options.store, progress)
 
   const began = performance.now()
   await using opened = await context.open({ model: options.model, backend: options.backend, device: options.device, deployment: options.deployment, signal, progress })
@@ -71,9 +75,9 @@ function tellApart(args: readonly string[], asked: readonly string[]): { questio
 }
 
 /** What is piped in is a document when neither paths nor a store are named, or when one of the paths is `-`. */
-async function pipedDocument({ stdin, signal }: Context, paths: readonly string[], store: string | undefined): Promise<{ source: string; text: string } | undefined> {
+async function pipedDocument({ stdin, signal }: Context, paths: readonly string[], store: string | undefined, progress: Progress): Promise<{ source: string; text: string } | undefined> {
   if ((paths.length > 0 || store !== undefined) && !paths.includes('-')) return undefined
-  const text = stdin === undefined ? '' : await readAll(addAbortSignal(signal, stdin))
+  const text = stdin === undefined ? '' : textOf(await buffer(addAbortSignal(signal, stdin)), PIPED, progress.note)
   if (text.trim() !== '') return { source: STDIN, text }
   throw new UsageError({
     message: paths.length > 0 ? 'Nothing was piped in' : 'There are no documents to look in',

@@ -24,6 +24,38 @@ describe('chat', () => {
     expect(openDecoder.sent).toEqual(['What is it about?\n\nOak.\nAsh.', 'What is oak?'])
   })
 
+  it('reads UTF-16 that is piped in by its mark, and refuses what is no text', async () => {
+    const openDecoder = fakeChat()
+    for (const [mark, swap] of [['\uFEFF', false], ['\uFEFF', true]] as const) {
+      const bytes = Buffer.from(`${mark}Oak 榫\r\n`, 'utf16le')
+      expect(await run(['chat', '-m', 'talker'], { openDecoder, stdin: swap ? bytes.swap16() : bytes })).toMatchObject({ code: 0, stderr: '' })
+    }
+    expect(openDecoder.sent).toEqual(['Oak 榫', 'Oak 榫'])
+    expect(await run(['chat', '-m', 'talker'], { openDecoder, stdin: Buffer.from('Oak', 'utf16le') })).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('What was piped in is no text: it has zero bytes') })
+    expect(openDecoder.opens).toHaveLength(2)
+  })
+
+  it('refuses a schema that is none before the model is opened', async () => {
+    await using folder = await folderOf({ 'broken.json': '{', 'list.json': '[]', 'type.json': '{"type": "wibble"}' })
+    const openDecoder = fakeChat()
+    const ask = (file: string) => run(['chat', 'Hi', '-m', 'talker', '--schema', join(folder.path, file)], { openDecoder })
+    expect(await ask('broken.json')).toMatchObject({ code: 2, stderr: expect.stringContaining('broken.json: this is no JSON') })
+    expect(await ask('list.json')).toMatchObject({ code: 2, stderr: expect.stringContaining('list.json: The JSON schema at # is []') })
+    expect(await ask('type.json')).toMatchObject({ code: 2, stderr: expect.stringMatching(/type\.json: The JSON schema at # has 'type', which is "wibble"\n {2}Choose among object/) })
+    expect(await ask('none.json')).toMatchObject({ code: 1, stderr: expect.stringMatching(/none\.json'\n {2}Check the path/) })
+    for (const option of ['--schema', '--template', '--deployment']) expect((await run(['chat', 'Hi', '-m', 'talker', option, folder.path], option === '--deployment' ? {} : { openDecoder })).stderr).toBe(`error EISDIR ${option} ${folder.path}: this is a folder\n  Name a file, not a folder\n`)
+    expect(openDecoder.opens).toHaveLength(0)
+  })
+
+  it('notes options that do nothing where nothing is drawn', async () => {
+    const note = async (args: string, sampling = {}) => (await run(['chat', 'Hi', '-m', 'talker', ...args.split(' ')], { openDecoder: fakeChat({ sampling }) })).stderr
+    expect(await note('--top-k 5 --top-p 0.9 --seed 1')).toBe('note --top-k, --top-p and --seed do nothing without --temperature: the likeliest token is taken\n')
+    expect(await note('--min-p 0.1 -t 0', { temperature: 0.6 })).toBe('note --min-p does nothing at --temperature 0: the likeliest token is taken\n')
+    expect(await note('--top-k 5', { temperature: 0.6 })).toBe('')
+    expect(await note('--top-k 5 -t 0.5')).toBe('')
+    expect(await note('--repetition-penalty 1.1')).toBe('')
+  })
+
   it('passes on how to answer, and with what', async () => {
     await using folder = await folderOf({ 'schema.json': '{"type": "object"}', 'chat.jinja': '{{ messages }}', 'broken.json': '{' })
     const openDecoder = fakeChat()
@@ -70,6 +102,11 @@ describe('chat', () => {
     expect(await run(['chat', 'fail', '-m', 'talker'], { openDecoder: fakeChat() })).toMatchObject({ code: 1, stdout: '', stderr: 'error TENON_INVALID_INPUT The word is refused\n  Say another\n' })
   })
 
+  it('begins an error on the line where the answer would have begun', async () => {
+    const { stdout, stderr } = await run(['chat', 'fail', '-m', 'talker', '--quiet'], { openDecoder: fakeChat(), isTTY: true, env: { NO_COLOR: '1' } })
+    expect([stdout, stderr]).toEqual(['', 'error TENON_INVALID_INPUT The word is refused\n  Say another\n'])
+  })
+
   it('ends by Ctrl-C', async () => {
     const stop = new AbortController()
     const openDecoder = fakeChat({ before: () => stop.abort() })
@@ -83,6 +120,11 @@ describe('chat', () => {
     [[], ' \n', 'Nothing was piped in'],
     [['Hi', '--draft', ''], undefined, "option '--draft <model>' argument '' is invalid. It is empty"],
     [['Hi', '--schema', ''], undefined, "option '--schema <file>' argument '' is invalid. It is empty"],
+    [['Hi', '--temperature', '-1'], undefined, "'-t, --temperature <t>' argument '-1' is invalid. Give a number from 0 on"],
+    [['Hi', '--top-p', '2'], undefined, "'--top-p <p>' argument '2' is invalid. Give a number above 0, up to 1"],
+    [['Hi', '--top-p', '0'], undefined, "'--top-p <p>' argument '0' is invalid. Give a number above 0, up to 1"],
+    [['Hi', '--repetition-penalty', '0'], undefined, "argument '0' is invalid. Give a number above 0"],
+    [['Hi', '--max-tokens', '0'], undefined, "'-n, --max-tokens <n>' argument '0' is invalid. Give a whole number from 1 on"],
     [['Hi', '--variable', 'x'], undefined, "--variable 'x' names no value"],
   ])('is told how it is called: %j, %j', async (args, stdin, message) => {
     const openDecoder = fakeChat()
@@ -134,6 +176,55 @@ describe('a conversation in a terminal', () => {
     expect(openDecoder.sent).toEqual(['one\ntwo', '  three\\\n\nfour'])
   })
 
+  it('takes lines that are pasted for one turn, with what is typed behind them', async () => {
+    const openDecoder = fakeChat()
+    await talked(openDecoder, ['one\ntwo\\\n\nthree\n', '"""\nfour\nfive\n"""\n', 'six\\\n', 'seven\neight\n', '/exit\n'])
+    expect(openDecoder.sent).toEqual(['one\ntwo\\\n\nthree', 'four\nfive', 'six\nseven\neight'])
+    const input = new PassThrough()
+    const talking = run(['chat', '-m', 'talker', '--quiet'], { openDecoder, terminal: { input, output: new PassThrough().resume() } })
+    await setTimeout(50)
+    input.write('one\ntw')
+    await setTimeout(100)
+    expect(openDecoder.sent).toHaveLength(3)
+    input.write('o\n')
+    await vi.waitFor(() => expect(openDecoder.sent[3]).toBe('one\ntwo'))
+    input.end()
+    await talking
+  })
+
+  it('asks a terminal where a paste begins and ends, however slowly it comes', async () => {
+    const openDecoder = fakeChat()
+    const input = new PassThrough()
+    const output = new PassThrough()
+    const shown: string[] = []
+    output.on('data', (chunk: Buffer) => shown.push(chunk.toString()))
+    const talking = run(['chat', '-m', 'talker', '--quiet'], { openDecoder, isTTY: true, terminal: { input, output } })
+    await vi.waitFor(() => expect(shown.join('')).toContain('\u001b[?2004h'))
+    for (const part of ['\u001b[200~one\n', 'two\n', '\u001b[201~']) {
+      expect(openDecoder.sent).toEqual([])
+      input.write(part)
+      await setTimeout(60)
+    }
+    await vi.waitFor(() => expect(openDecoder.sent).toEqual(['one\ntwo']))
+    input.end()
+    expect(await talking).toMatchObject({ code: 0 })
+    expect(shown.join('')).toContain('\u001b[?2004l')
+  })
+
+  it('takes back what is half typed by Ctrl-C, and ends by it where nothing is', async () => {
+    const openDecoder = fakeChat()
+    const input = new PassThrough()
+    const talking = run(['chat', '-m', 'talker', '--quiet'], { openDecoder, terminal: { input, output: new PassThrough().resume() } })
+    for (const part of ['half', '\u0003', 'Hello\n', 'more\\\n', '\u0003', '"""\n', '\u0003', 'one\ntwo', '\u0003', 'And?\n']) {
+      await setTimeout(50)
+      input.write(part)
+    }
+    await vi.waitFor(() => expect(openDecoder.sent).toEqual(['Hello', 'And?']))
+    await setTimeout(50)
+    input.write('\u0003')
+    expect(await talking).toMatchObject({ code: 0 })
+  })
+
   it('begins anew, takes back, and says how long it took', async () => {
     const { lines } = await talked(fakeChat(), ['/stats\n', '/undo\n', 'Hello\n', '/stats\n', '/undo\n', 'Hello again\n', '/reset\n', 'Once more\n', '/help\n'])
     expect(lines.filter((line) => /^\d:/.test(line))).toEqual(['0: Hello', '0: Hello again', '0: Once more'])
@@ -163,8 +254,8 @@ describe('a conversation in a terminal', () => {
     expect(stderr).toContain('error TENON_INVALID_INPUT The word is refused')
   })
 
-  it('stops an answer by Ctrl-C, and ends by Ctrl-C twice', async () => {
-    const terminal = typing('a slow answer\n', 'a quick one\n', '\u0003', '\u0003', 'Not said\n')
+  it('stops an answer by Ctrl-C, and ends by the next', async () => {
+    const terminal = typing('a slow answer\n', 'a quick one\n', '\u0003', 'Not said\n')
     const openDecoder = fakeChat({
       before: (word, { signal }) => {
         if (word.trim() !== 'slow') return

@@ -1,18 +1,22 @@
-import { readFile } from 'node:fs/promises'
 import { addAbortSignal } from 'node:stream'
-import { text as readAll } from 'node:stream/consumers'
+import { buffer } from 'node:stream/consumers'
 import { TenonError } from '@tenon/core'
 import type { Answer, AnswerResult, Conversation, TextGenerator } from '@tenon/task-text-generation'
 import { printJson, progressFor, type CommonOptions, type Context, type Terminal } from '../context.js'
+import { decodeText, PIPED, textOf } from '../decode-text.js'
 import { generationOptions, openingOptions, type DecoderOptions } from '../decoder-options.js'
 import { describe } from '../errors/describe.js'
 import { UsageError } from '../errors/usage-error.js'
 import { exitCodes } from '../exit-codes.js'
+import { idleSampling } from '../idle-sampling.js'
+import { readNamed } from '../named-paths.js'
 import type { Progress } from '../progress.js'
 import { readTurns } from '../read-turns.js'
+import { renderError } from '../render-error.js'
 import { renderStats } from '../render-stats.js'
 import { table } from '../table.js'
 import { duration } from '../units.js'
+import { wrap } from '../wrap.js'
 
 export interface ChatOptions extends CommonOptions, DecoderOptions {
   readonly system?: string
@@ -25,16 +29,18 @@ export interface ChatOptions extends CommonOptions, DecoderOptions {
 /** `tenon chat [question]`: one answer, or a conversation. */
 export async function chat(context: Context, question: string | undefined, options: ChatOptions): Promise<number> {
   const { signal, stdin, terminal } = context
-  const asked = await message(question, stdin === undefined ? undefined : await readAll(addAbortSignal(signal, stdin)))
+  using progress = progressFor(context, options)
+  const asked = await message(question, stdin === undefined ? undefined : textOf(await buffer(addAbortSignal(signal, stdin)), PIPED, progress.note))
   if (asked === undefined && terminal === undefined) throw new UsageError({ message: 'There is no question', remedy: 'Ask one: tenon chat "What is a tenon?" --model …; or start it in a terminal to talk' })
   if (asked === undefined && options.json) throw new UsageError({ message: '--json prints one document, and there is no question', remedy: 'Ask one: tenon chat "What is a tenon?" --json --model …' })
   const request = { ...generationOptions(options), ...(await templateOptions(options)), ...(options.system !== undefined && { system: options.system }), ...(options.dropOldest && { overflow: 'drop-oldest' as const }) }
 
-  using progress = progressFor(context, options)
   const began = performance.now()
   await using opened = await context.openDecoder({ task: 'text-generation', ...openingOptions(options), signal, progress })
   const generate = await opened.chat()
   const load = performance.now() - began
+  const idle = idleSampling(options, generate.sampling.temperature)
+  if (idle !== undefined) progress.note(idle)
   const conversation = generate.conversation(request)
   if (asked === undefined) return await talk(context, terminal!, { conversation, begin: () => generate.conversation(request), options, progress })
 
@@ -49,7 +55,7 @@ export async function chat(context: Context, question: string | undefined, optio
 
 /** What was asked, with what was piped in behind it. */
 async function message(question: string | undefined, piped: string | undefined): Promise<string | undefined> {
-  const text = [question, piped?.replace(/^\uFEFF/, '').replace(/\n+$/, '')].filter((part) => part !== undefined && part.trim() !== '').join('\n\n')
+  const text = [question, piped?.replace(/[\r\n]+$/, '')].filter((part) => part !== undefined && part.trim() !== '').join('\n\n')
   if (text !== '') return text
   if (question !== undefined) throw new UsageError({ message: 'The question is empty', remedy: 'Put it in quotes: tenon chat "What is a tenon?" --model …' })
   if (piped !== undefined) throw new UsageError({ message: 'Nothing was piped in', remedy: 'Pipe some text in, or ask: tenon chat "What is a tenon?" --model …' })
@@ -65,16 +71,30 @@ async function templateOptions({ schema, template, variable = [] }: ChatOptions)
   })
   return {
     ...(variables.length > 0 && { variables: Object.fromEntries(variables) }),
-    ...(template !== undefined && { template: await readFile(template, 'utf8') }),
-    ...(schema !== undefined && { schema: schemaOf(schema, await readFile(schema, 'utf8')) }),
+    ...(template !== undefined && { template: decodeText(await readNamed('--template', template)) }),
+    ...(schema !== undefined && { schema: await schemaIn(schema) }),
   }
 }
 
-function schemaOf(file: string, text: string): Record<string, unknown> | boolean {
+/** @throws UsageError where the file is none, or holds no schema that answers can be held to. */
+async function schemaIn(file: string): Promise<Record<string, unknown> | boolean> {
+  const schema = parsed(file, decodeText(await readNamed('--schema', file)))
+  const { jsonSchema } = await import('@tenon/generation')
+  try {
+    jsonSchema(schema)
+  } catch (error) {
+    if (!TenonError.isInstance(error)) throw error
+    const { message, remedy } = describe(error)
+    throw new UsageError({ message: `--schema ${file}: ${message}`, remedy })
+  }
+  return schema
+}
+
+function parsed(file: string, text: string): Record<string, unknown> | boolean {
   try {
     return JSON.parse(text) as Record<string, unknown> | boolean
   } catch (error) {
-    throw new UsageError({ message: `${file} is no JSON (${(error as Error).message})`, remedy: 'Pass a file with a JSON schema' })
+    throw new UsageError({ message: `--schema ${file}: this is no JSON (${(error as Error).message})`, remedy: 'Name a file with a JSON schema' })
   }
 }
 
@@ -87,10 +107,10 @@ function jsonOr(text: string): unknown {
   }
 }
 
-/** Prints an answer as it comes. */
+/** Prints an answer as it comes, and ends its line; where nothing was said an error is the first that is printed. */
 async function show({ out }: Context, answer: Answer, options: ChatOptions, progress: Progress): Promise<AnswerResult> {
   progress.stage('reading')
-  let last = out.interactive ? '' : '\n' // what is piped on has no line where nothing was said
+  let last = '\n'
   try {
     for await (const text of answer) {
       if (options.json) continue
@@ -117,13 +137,13 @@ async function showWhole(context: Context, answer: Answer, options: ChatOptions,
 }
 
 const HELP = [
-  ['/exit', 'leave; so does Ctrl-D, and Ctrl-C twice'],
+  ['/exit', 'leave; so does Ctrl-D, and Ctrl-C on an empty line'],
   ['/reset', 'begin anew'],
   ['/undo', 'take back the last question and its answer'],
   ['/stats', 'how long the last answer took'],
   ['/help', 'this'],
-  ['\\', 'at the end of a line: it goes on in the next; """ before and behind several lines makes one of them'],
-  ['Ctrl-C', 'stop the answer'],
+  ['\\', 'at the end of a line: it goes on in the next; """ before and behind several lines makes one of them, as pasting them does'],
+  ['Ctrl-C', 'stop the answer, or take back what is half typed'],
 ] as const
 
 interface Talk {
@@ -141,28 +161,23 @@ async function talk(context: Context, terminal: Terminal, { conversation: first,
   let conversation = first
   let last: AnswerResult | undefined
   let answering: AbortController | undefined
-  let warned = false
   let left = false
   progress.clear()
-  if (!options.quiet) await out.print(dim('Ask something. /help says what else can be typed.'))
-  using turns = readTurns(terminal, { prompt: `${cyan('›')} `, signal })
+  if (!options.quiet) await out.print(...wrap([{ text: 'Ask something. /help says what else can be typed.', paint: dim }], out.width))
+  using turns = readTurns(terminal, { prompt: `${cyan('›')} `, marksPastes: out.interactive, signal })
   turns.onInterrupt = () => {
     if (answering !== undefined && !answering.signal.aborted) return answering.abort()
-    if (warned) return turns.end()
-    warned = true
-    terminal.output.write(`\n${dim('(Ctrl-C again to leave)')}\n`)
-    turns.invite()
+    if (!turns.discard()) turns.end()
   }
 
   turns.invite()
   for await (const turn of turns) {
-    warned = false
     const said = turn.trim()
     if (said === '/exit' || said === '/quit') {
       left = true
       break
     }
-    if (said === '/help') await out.print(...HELP.map(([what, does]) => `  ${what.padEnd(8)}${dim(does)}`))
+    if (said === '/help') await out.print(...table(HELP, out.width))
     else if (said === '/reset') {
       conversation = begin()
       await out.print(dim('Nothing was said.'))
@@ -196,7 +211,6 @@ async function attempt({ err, signal }: Context, work: () => Promise<void>, stop
   } catch (error) {
     if (signal.aborted || !TenonError.isInstance(error)) throw error
     if (stopped?.aborted) return
-    const { code, message: what, remedy } = describe(error)
-    await err.print(`${err.colors.red(`error ${code}`)} ${what}`, `  ${remedy}`)
+    await err.print(...renderError(describe(error), err))
   }
 }

@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { folderOf } from '../testing/documents.js'
@@ -70,6 +71,12 @@ describe('complete', () => {
     [['complete', '-', '--weights', 'int3'], 'x', 2, /Allowed choices are int4/],
     [['complete', '-', '--activations', 'int4'], 'x', 2, /Allowed choices are int8, int16/],
     [['complete', '-', '--temperature', 'hot'], 'x', 2, /Give a number from 0 on/],
+    [['complete', '-', '--candidates', '9'], 'x', 2, /'--candidates <n>' argument '9' is invalid\. Give a whole number from 1 to 8/],
+    [['complete', '-', '--context-length', '20'], 'x', 2, /TENON_INVALID_OPTION --context-length is 20, which has no room for a prompt beside 128 new tokens\n {2}Give a --context-length from 152 on; with fewer --max-tokens, from 25 on\n/],
+    [['complete', '-', '--context-length', '100', '-n', '90'], 'x', 2, /TENON_INVALID_OPTION --max-tokens is 90, with which a context of 100 tokens has no room for a prompt\n {2}Give at most 76, or, where the model reads as many, a --context-length from 114 on\n/],
+    [['complete', '-', '--context-tokens', '3'], 'x', 2, /TENON_INVALID_OPTION --context-tokens is 3, with which there is no room for a line\n {2}Give at least 16\n/],
+    [['complete', tmpdir()], undefined, 1, /EISDIR The path .*: this is a folder\n {2}Name a file/],
+    [['complete', '-', '--context', tmpdir()], 'x', 1, /EISDIR --context .*: this is a folder\n {2}Name a file/],
     [['complete', '-', '--draft', ''], 'x', 2, /TENON_USAGE option '--draft <model>' argument '' is invalid\. It is empty: give a value, or leave it out/],
     [['complete', '-', '--model', ''], 'x', 2, /--model <model>' argument '' is invalid\. It is empty/],
     [['complete', '-', '--device', ' '], 'x', 2, /--device <device>' argument ' ' is invalid\. It is empty/],
@@ -78,9 +85,17 @@ describe('complete', () => {
     [['complete', '/no/such/file.py'], undefined, 1, /ENOENT/],
     [['complete', '-', '--context', '/no/such/file.py'], 'x', 1, /ENOENT/],
   ])('teaches what is wrong with %j', async (argv, stdin, code, words) => {
-    const failed = await run(argv, { openDecoder: fakeCompleter(), ...(stdin !== undefined && { stdin }) })
+    const openDecoder = fakeCompleter()
+    const failed = await run(argv, { openDecoder, ...(stdin !== undefined && { stdin }) })
+    expect(openDecoder.opens).toEqual([])
     expect(failed).toMatchObject({ code, stdout: '' })
     expect(failed.stderr).toMatch(words)
+  })
+
+  it('notes options that do nothing where nothing is drawn', async () => {
+    const note = async (...args: readonly string[]) => (await run(['complete', '-', '-m', 'coder', ...args], { openDecoder: fakeCompleter(), stdin: 'x' })).stderr
+    expect(await note('--top-k', '5')).toBe('note --top-k does nothing without --temperature: the likeliest token is taken\n')
+    expect(await note('--seed', '5', '--candidates', '3')).toBe('')
   })
 
   it('says that it needs a model', async () => {

@@ -1,14 +1,15 @@
-import { readFile } from 'node:fs/promises'
 import { relative } from 'node:path'
 import { addAbortSignal } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import type { Completion, CompletionInput, CompletionResult, CompletionScope } from '@tenon/task-codegen'
 import { printJson, progressFor, type CommonOptions, type Context } from '../context.js'
 import { divide, parsePlace } from '../cursor.js'
-import { decodeText, isText } from '../decode-text.js'
+import { decodeText, PIPED, textOf } from '../decode-text.js'
 import { generationOptions, openingOptions, type DecoderOptions } from '../decoder-options.js'
 import { UsageError } from '../errors/usage-error.js'
 import { exitCodes } from '../exit-codes.js'
+import { idleSampling } from '../idle-sampling.js'
+import { readNamed } from '../named-paths.js'
 import type { Progress } from '../progress.js'
 import { renderStats } from '../render-stats.js'
 import { table } from '../table.js'
@@ -36,6 +37,9 @@ export async function complete(context: Context, file: string, options: Complete
   using progress = progressFor(context, options)
   const { prefix, suffix } = divide(await read(context, file, progress), { at, marker: options.marker })
   const input = { prefix, suffix, ...(await surroundings(file, options)) }
+  await checkTogether(options)
+  const idle = (options.candidates ?? 1) > 1 ? undefined : idleSampling(options) // further candidates are drawn
+  if (idle !== undefined) progress.note(idle)
 
   const began = performance.now()
   await using opened = await context.openDecoder({ task: 'code-generation', ...openingOptions(options), signal, progress })
@@ -77,24 +81,25 @@ async function show({ out }: Context, completion: Completion, options: CompleteO
 }
 
 /** A file, or what is piped in. */
-async function read(context: Context, file: string, progress: Progress): Promise<string> {
-  const bytes = await readBytes(context, file)
-  const text = decodeText(bytes)
-  const name = file === '-' ? 'What was piped in' : file
-  if (text.includes('\0')) throw new UsageError({ message: `${name} is no text: it has zero bytes`, remedy: 'Name a file of code or prose, in UTF-8, or UTF-16 with a byte order mark' })
-  if (text.includes('\uFFFD') && !isText(bytes)) progress.note(`${name} is not all UTF-8: the model is shown � for the rest`)
-  return text
+async function read({ stdin, signal }: Context, file: string, progress: Progress): Promise<string> {
+  if (file !== '-') return textOf(await readNamed('The path', file, signal), file, progress.note)
+  if (stdin === undefined) throw new UsageError({ message: 'Nothing was piped in', remedy: 'Pipe the text before the cursor: cat start.py | tenon complete -; or name a file' })
+  return textOf(await buffer(addAbortSignal(signal, stdin)), PIPED, progress.note)
 }
 
-async function readBytes({ stdin, signal }: Context, file: string): Promise<Uint8Array> {
-  if (file !== '-') return readFile(file, { signal })
-  if (stdin === undefined) throw new UsageError({ message: 'Nothing was piped in', remedy: 'Pipe the text before the cursor: cat start.py | tenon complete -; or name a file' })
-  return buffer(addAbortSignal(signal, stdin))
+/**
+ * Options that go together only within limits, before the model is opened.
+ * @throws InvalidOptionError
+ */
+async function checkTogether({ contextLength, contextTokens, maxTokens, healing }: CompleteOptions): Promise<void> {
+  if (contextLength === undefined && contextTokens === undefined) return
+  const { checkRoom } = await import('@tenon/task-codegen')
+  checkRoom({ contextLength, contextTokens, maxNewTokens: maxTokens, healing })
 }
 
 /** All but the text itself. Files are known to the model by their paths from here, as a repository's are. */
 async function surroundings(file: string, { path, language, repository, context = [] }: CompleteOptions): Promise<Omit<CompletionInput, 'prefix'>> {
-  const files = await Promise.all(context.map(async (other) => ({ path: fromHere(other), text: decodeText(await readFile(other)) })))
+  const files = await Promise.all(context.map(async (other) => ({ path: fromHere(other), text: decodeText(await readNamed('--context', other)) })))
   const own = path ?? (file === '-' ? undefined : fromHere(file))
   return { ...(own !== undefined && { path: own }), ...(language !== undefined && { language }), ...(repository !== undefined && { repository }), ...(files.length > 0 && { files }) }
 }

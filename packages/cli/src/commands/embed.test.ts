@@ -1,6 +1,8 @@
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { folderOf } from '../testing/documents.js'
+import { fakeOpen } from '../testing/fake-open.js'
 import { run } from '../testing/run.js'
 
 interface Line {
@@ -71,10 +73,18 @@ describe('embed', () => {
     expect(stderr).toMatch(/^error TENON_USAGE /)
   })
 
+  it('reads UTF-16 by its mark, and refuses what is no text', async () => {
+    const bytes = Buffer.from('\uFEFFeins\nöäü 榫\n', 'utf16le')
+    for (const stdin of [bytes, Buffer.from(bytes).swap16()]) expect(linesOf((await run(['embed'], { stdin })).stdout).map(({ text }) => text)).toEqual(['eins', 'öäü 榫'])
+    expect(await run(['embed'], { stdin: bytes.subarray(2) })).toMatchObject({ code: 2, stderr: expect.stringContaining('What was piped in is no text: it has zero bytes') })
+  })
+
   it('says that the file cannot be read', async () => {
     await using folder = await folderOf({})
     const missing = await run(['embed', '--file', join(folder.path, 'none.txt')])
     expect(missing).toMatchObject({ code: 1, stderr: expect.stringMatching(/^error ENOENT .*none\.txt'\n {2}Check the path\n$/) })
+    const slow = await run(['embed', '--file', join(folder.path, 'none.txt')], { open: fakeOpen({ before: () => setTimeout(50) }) })
+    expect(slow.stderr).toBe(missing.stderr) // and not by a stream that nobody listens to yet
     const directory = await run(['embed', '--file', folder.path])
     expect(directory).toMatchObject({ code: 1, stderr: expect.stringContaining('Name a file, not a folder') })
   })

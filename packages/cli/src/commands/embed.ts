@@ -1,9 +1,11 @@
 import { createReadStream } from 'node:fs'
 import type { Embedder } from '@tenon/core'
 import { printJson, progressFor, type CommonOptions, type Context } from '../context.js'
+import { PIPED } from '../decode-text.js'
 import { UsageError } from '../errors/usage-error.js'
 import { exitCodes } from '../exit-codes.js'
 import type { Progress } from '../progress.js'
+import { checkFile } from '../named-paths.js'
 import { readLines } from '../read-lines.js'
 import type { RunsOn } from '../runtime.js'
 import { renderSimilarities, similarities } from '../similarity.js'
@@ -20,7 +22,7 @@ const CHUNK = 256
 /** `tenon embed [texts…]`: vectors, or similarities. */
 export async function embed(context: Context, texts: readonly string[], options: EmbedCommandOptions): Promise<number> {
   const { out, signal } = context
-  const lines = source(context, texts, options)
+  const lines = await source(context, texts, options)
   using progress = progressFor(context, options)
   const began = performance.now()
   await using opened = await context.open({ model: options.model, backend: options.backend, device: options.device, deployment: options.deployment, signal, progress })
@@ -55,12 +57,18 @@ export async function embed(context: Context, texts: readonly string[], options:
 }
 
 /** Where the texts come from; one place only, so that nothing is left unread by mistake. */
-function source({ stdin, signal }: Context, texts: readonly string[], { file }: EmbedCommandOptions): Iterable<string> | AsyncIterable<string> {
+async function source({ stdin, signal }: Context, texts: readonly string[], { file }: EmbedCommandOptions): Promise<Iterable<string> | AsyncIterable<string>> {
   if (texts.length > 0 && file !== undefined) throw new UsageError({ message: 'Texts were passed, and a file too', remedy: 'Pass one of them' })
   if (texts.length > 0) return texts
-  if (file !== undefined && file !== '-') return readLines(createReadStream(file), signal)
-  if (stdin !== undefined) return readLines(stdin, signal)
+  if (file !== undefined && file !== '-') return linesOf(file, signal)
+  if (stdin !== undefined) return readLines(stdin, signal, PIPED)
   throw new UsageError({ message: 'There is no text to embed', remedy: 'Pass texts: tenon embed "a cat" "a kitten"; or a file, a text a line: tenon embed --file sentences.txt; or pipe lines in' })
+}
+
+/** The file is looked for now and opened when it is read: of a stream that nobody reads yet, nobody hears that it fails. */
+async function linesOf(file: string, signal: AbortSignal): Promise<AsyncIterable<string>> {
+  await checkFile('--file', file)
+  return { [Symbol.asyncIterator]: () => readLines(createReadStream(file), signal, file) }
 }
 
 async function* chunks(texts: Iterable<string> | AsyncIterable<string>): AsyncGenerator<string[]> {

@@ -1,6 +1,7 @@
 import { realpath, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Checkpoint, Graphs } from '@tenon/core'
+import { checkReference } from '../check-reference.js'
 import { printJson, progressFor, type CommonOptions, type Context } from '../context.js'
 import { exitCodes } from '../exit-codes.js'
 import type { Activations } from '../open-decoder.js'
@@ -30,6 +31,7 @@ export async function prepareCommand(context: Context, model: string, options: P
   using progress = progressFor(context, options)
   const began = performance.now()
   progress.stage('opening the model')
+  await checkReference(model)
   const [{ createRuntime }, { weightOnly }, { decoders }, models] = await Promise.all([import('@tenon/core'), import('@tenon/compress'), import('@tenon/models'), modelPlugins()])
   const runtime = createRuntime({ plugins: [...models, ...decoders(), weightOnly()] })
   try {

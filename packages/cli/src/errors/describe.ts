@@ -1,5 +1,6 @@
 import { TenonError } from '@tenon/core'
 import { CommanderError } from 'commander'
+import { inFlags, optionInFlags } from './in-flags.js'
 
 /** An error as a user reads it, and as `--json` prints it. */
 export interface Description {
@@ -17,7 +18,8 @@ export function describe(error: unknown): Description {
     const end = error.message.lastIndexOf(`. ${remedy}`)
     // Who types a command has no plugins to add.
     const forUser = code === 'TENON_NO_SUCH_FAMILY' && remedy.startsWith('Add its plugin') ? OTHER_FAMILY : remedy
-    return { code, message: end === -1 ? error.message : error.message.slice(0, end), remedy: forUser }
+    const message = end === -1 ? error.message : error.message.slice(0, end)
+    return { code, message: code === 'TENON_INVALID_OPTION' ? optionInFlags(message) : message, remedy: inFlags(forUser) }
   }
   if (error instanceof CommanderError) return describeUsage(error.message)
   if (isSystemError(error)) return { code: error.code, message: error.message.replace(`${error.code}: `, ''), remedy: systemRemedy(error.code) }

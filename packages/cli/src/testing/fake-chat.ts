@@ -12,7 +12,7 @@ export interface FakeChat extends OpenDecoder {
 }
 
 /** A model that says again what it is told, word by word, and counts what was said before. */
-export function fakeChat({ before, finishReason = 'end-token' }: { before?: (word: string, options: GenerateOptions) => void | Promise<void>; finishReason?: AnswerResult['finishReason'] } = {}): FakeChat {
+export function fakeChat({ before, sampling = {}, finishReason = 'end-token' }: { before?: (word: string, options: GenerateOptions) => void | Promise<void>; sampling?: TextGenerator['sampling']; finishReason?: AnswerResult['finishReason'] } = {}): FakeChat {
   const [opens, conversations, sent]: [OpenDecoderOptions[], ConversationOptions[], string[]] = [[], [], []]
 
   function conversation(options: ConversationOptions = {}): Conversation {
@@ -59,7 +59,7 @@ export function fakeChat({ before, finishReason = 'end-token' }: { before?: (wor
     return {
       model: asked.model ?? 'fake',
       completer: () => Promise.reject(new Error('this one talks')),
-      chat: async () => ({ conversation }) as unknown as TextGenerator,
+      chat: async () => ({ conversation, sampling }) as unknown as TextGenerator,
       [Symbol.asyncDispose]: async () => void fake.freed++,
     }
   }

@@ -17,7 +17,7 @@ export function sink({ isTTY = false, columns }: { isTTY?: boolean; columns?: nu
 }
 
 export interface RunOptions extends Partial<Pick<Surroundings, 'env' | 'signal' | 'open' | 'openDecoder' | 'terminal'>> {
-  readonly stdin?: string
+  readonly stdin?: string | Uint8Array
   /** Whether both streams are a terminal's. */
   readonly isTTY?: boolean
   readonly columns?: number

@@ -2,7 +2,7 @@ import { TenonError } from '@tenon/core'
 import type { Constraint } from '../constraint/index.js'
 import type { InvalidLogitsError, SamplingOptions } from '../sampling/index.js'
 import type { Decoder, GenerationResult } from './decoder.js'
-import { Pace, type Speculator } from './speculator.js'
+import { Pace, type GuessLimits, type Speculator } from './speculator.js'
 
 /**
  * Guesses what a smaller model says. It draws with the same numbers: where both models agree on the probabilities they agree on
@@ -29,7 +29,7 @@ export class DraftModel implements Speculator {
     this.#pace = new Pace(tokens)
   }
 
-  propose(tokens: readonly number[], room: number, sharing: number, constraint?: Constraint, others = sharing): readonly number[] | Promise<readonly number[]> {
+  propose(tokens: readonly number[], { room, sharing, others, constraint }: GuessLimits): readonly number[] | Promise<readonly number[]> {
     if (this.#beyond || tokens.length >= this.#draft.contextLength) return []
     // Whoever steps beside this one does not wait until the draft, too, has read a long prompt.
     if (this.#reading !== 'done' && others > 0) {

@@ -94,7 +94,7 @@ export class GenerationJob implements Job {
     const room = this.most - tokens.length - 1 // the last token is the run's own
     if (speculator === undefined || room <= 0 || tokens.length < this.promptLength + 1) return []
     const fit = (guess: readonly number[]) => fitting(guess.slice(0, room), tokens, { constraint: this.#constraint, noRepeatNgramSize, ends: (token) => endTokens.has(token) || stopTokens.has(token) })
-    const proposed = speculator.propose(tokens, room, this.exact ? 0 : others, this.#constraint, others)
+    const proposed = speculator.propose(tokens, { room, sharing: this.exact ? 0 : others, others, constraint: this.#constraint })
     return proposed instanceof Promise ? proposed.then(fit) : fit(proposed)
   }
 

@@ -17,21 +17,21 @@ describe('prompt lookup', () => {
   it('guesses more after it was right, and none for a while after it was wrong again and again', () => {
     const lookup = new PromptLookup({ tokens: 12, longest: 4, shortest: 1 })
     const text = [...Array.from({ length: 40 }, (_, index) => index), 0]
-    expect(lookup.propose(text, 100, 0)).toEqual([1, 2, 3, 4])
+    expect(lookup.propose(text, { room: 100, sharing: 0, others: 0 })).toEqual([1, 2, 3, 4])
     lookup.told(4, 4)
-    expect(lookup.propose(text, 100, 0)).toHaveLength(8)
+    expect(lookup.propose(text, { room: 100, sharing: 0, others: 0 })).toHaveLength(8)
     lookup.told(8, 8)
-    expect(lookup.propose(text, 100, 0)).toHaveLength(12)
-    expect(lookup.propose(text, 5, 0)).toHaveLength(5)
+    expect(lookup.propose(text, { room: 100, sharing: 0, others: 0 })).toHaveLength(12)
+    expect(lookup.propose(text, { room: 5, sharing: 0, others: 0 })).toHaveLength(5)
     lookup.told(5, 1)
-    expect(lookup.propose(text, 100, 0)).toHaveLength(2)
+    expect(lookup.propose(text, { room: 100, sharing: 0, others: 0 })).toHaveLength(2)
     for (let miss = 0; miss < 4; miss++) {
       lookup.told(1, 0)
-      while (lookup.propose(text, 100, 0).length === 0) continue
+      while (lookup.propose(text, { room: 100, sharing: 0, others: 0 }).length === 0) continue
     }
     lookup.told(1, 0)
     let silent = 0
-    while (lookup.propose(text, 100, 0).length === 0) silent++
+    while (lookup.propose(text, { room: 100, sharing: 0, others: 0 }).length === 0) silent++
     expect(silent).toBe(16)
   })
 
@@ -39,7 +39,7 @@ describe('prompt lookup', () => {
     const lookup = new PromptLookup({ tokens: 4, longest: 4, shortest: 1 })
     const text = [1, 2, 3, 1]
     for (let round = 0; round < 8; round++) lookup.told(4, 1)
-    expect(lookup.propose(text, 100, 3)).toEqual([])
-    expect(lookup.propose(text, 100, 1)).not.toEqual([])
+    expect(lookup.propose(text, { room: 100, sharing: 3, others: 3 })).toEqual([])
+    expect(lookup.propose(text, { room: 100, sharing: 1, others: 1 })).not.toEqual([])
   })
 })

@@ -1,4 +1,4 @@
-import { Pace, type Speculator } from './speculator.js'
+import { Pace, type GuessLimits, type Speculator } from './speculator.js'
 
 export interface PromptLookupSizes {
   readonly tokens: number
@@ -19,7 +19,7 @@ export class PromptLookup implements Speculator {
     this.#pace = new Pace(sizes.tokens)
   }
 
-  propose(tokens: readonly number[], room: number, sharing: number): readonly number[] {
+  propose(tokens: readonly number[], { room, sharing }: GuessLimits): readonly number[] {
     const count = Math.min(room, this.#pace.next(sharing))
     if (count <= 0) return []
     const next = afterLongestMatch(tokens, this.#sizes)

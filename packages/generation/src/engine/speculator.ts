@@ -1,14 +1,20 @@
 import type { Constraint } from '../constraint/index.js'
 
+/** Where and how far a guess may go. */
+export interface GuessLimits {
+  /** Most tokens it may guess. */
+  readonly room: number
+  /** How many sequences this one's step would share a run with: a guess is checked in a run of its own. None where steps are exact. */
+  readonly sharing: number
+  /** How many sequences step beside this one, in whatever runs. */
+  readonly others: number
+  /** What the text has to be, where the tokens end. To be left as it is. */
+  readonly constraint?: Constraint | undefined
+}
+
 /** Guesses what comes next. */
 export interface Speculator {
-  /**
-   * @param room Most tokens it may guess.
-   * @param sharing How many sequences this one's step would share a run with: a guess is checked in a run of its own. None where steps are exact.
-   * @param constraint What the text has to be, where `tokens` end. To be left as it is.
-   * @param others How many sequences step beside this one, in whatever runs. Default: those that share.
-   */
-  propose(tokens: readonly number[], room: number, sharing: number, constraint?: Constraint, others?: number): readonly number[] | Promise<readonly number[]>
+  propose(tokens: readonly number[], limits: GuessLimits): readonly number[] | Promise<readonly number[]>
   /** How many of the tokens proposed last were right. */
   told(proposed: number, accepted: number): void
   /** Nothing more is to be guessed; a guess under way need not end. */

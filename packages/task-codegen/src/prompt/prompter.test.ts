@@ -149,6 +149,20 @@ describe('a prompt that is too long', () => {
     expect(context).toMatchObject({ prefixStart: 0, suffixEnd: code(4).length })
   })
 
+  it('has the room before other files do where it must not be cut', async () => {
+    const { ask } = await prompterFor(await byteLevelTokenizer(qwenTokens))
+    const request = { path: 'a.py', prefix: code(16), files: [{ path: 'b.py', text: code(40) }], truncate: false, contextTokens: 512 }
+    expect((await ask({ prefix: code(16), truncate: false, contextTokens: 512 })).context.tokens).toBeGreaterThan(256)
+    for (const suffix of ['', '\nprint(1)\n']) expect((await ask({ ...request, suffix })).context).toMatchObject({ prefixStart: 0, files: [] })
+    expect((await ask({ ...request, prefix: code(1) })).context).toMatchObject({ files: ['b.py'] })
+    await expect(ask({ ...request, prefix: code(100) })).rejects.toThrow(InvalidInputError)
+  })
+
+  it('needs the room of a line', async () => {
+    const { ask } = await prompterFor(await byteLevelTokenizer(qwenTokens))
+    await expect(ask({ prefix: 'x', contextTokens: 15 })).rejects.toMatchObject({ option: 'contextTokens', remedy: 'Give at least 16' })
+  })
+
   it('is refused where there is no room at all', async () => {
     const { ask } = await prompterFor(await byteLevelTokenizer(qwenTokens))
     await expect(ask({ prefix: 'x', contextTokens: 4 })).rejects.toThrow(InvalidOptionError)

@@ -1,5 +1,6 @@
 import { InvalidInputError, InvalidOptionError } from '@tenon/core'
 import type { Vocabulary } from '@tenon/generation'
+import { LEAST_CONTEXT_TOKENS } from '../check-room.js'
 import { chooseFiles } from '../context/choose-files.js'
 import { NoInfillingError } from '../errors/no-infilling-error.js'
 import type { Format } from '../fim/find-format.js'
@@ -79,9 +80,6 @@ const SESSIONS = 64
 /** How far the cursor may move until files are chosen anew, in UTF-16 units: a screen or two. */
 const FAR = 4000
 
-/** Fewer tokens do not even hold a line. */
-const LEAST = 16
-
 /** The share of a prompt that is kept free for what is typed, until it is laid out anew. */
 const TYPED_SHARE = 1 / 8
 
@@ -121,14 +119,27 @@ export class Prompter {
   }
 
   async #make(request: PromptRequest): Promise<Prompt> {
-    const { path, repository, language, contextTokens, suffix } = request
-    const { format, encoder, reference } = this.#parts
-    if (contextTokens < LEAST) throw new InvalidOptionError({ where: WHERE, option: 'contextTokens', problem: `is ${contextTokens}, with which there is no room for a line`, remedy: `Leave at least ${LEAST}: ask for fewer new tokens, or open the model with a longer context` })
+    const { path, contextTokens, suffix, truncate } = request
+    const { format, reference } = this.#parts
+    if (contextTokens < LEAST_CONTEXT_TOKENS) throw new InvalidOptionError({ where: WHERE, option: 'contextTokens', problem: `is ${contextTokens}, with which there is no room for a line`, remedy: `Give at least ${LEAST_CONTEXT_TOKENS}` })
     const infill = request.infill === 'middle' && suffix.trim() !== ''
     if (infill && format.fim === undefined) throw new NoInfillingError(reference)
     const session = this.#session(path)
+    const files = await this.#files(session, request)
+    try {
+      return await this.#with(files, session, request, infill)
+    } catch (error) {
+      // What must not be cut has the room first: other files are shown as far as there is some.
+      if (truncate || files.length === 0 || !(error instanceof InvalidInputError)) throw error
+      return this.#with(NONE, session, request, infill)
+    }
+  }
+
+  async #with(shown: readonly ContextFile[], session: Session, request: PromptRequest, infill: boolean): Promise<Prompt> {
+    const { path, repository, language, contextTokens } = request
+    const { format, encoder } = this.#parts
+    let files = shown
     const most = contextTokens - encoder.start.length - (infill ? CONTROLS : 0)
-    let files = await this.#files(session, request)
     let layout = header(format, { files, path, repository, language })
     let around = await this.#ids([...layout.before, ...layout.opening])
     // Names may be as long as anything: files that would leave little of the text around the cursor stay out.
@@ -250,5 +261,5 @@ const placed = (encoder: TextEncoder, first: 'start' | 'inside'): TextEncoder =>
 
 function refuseCut({ truncate, contextTokens }: Pick<PromptRequest, 'truncate' | 'contextTokens'>, room: number): void {
   if (truncate) return
-  throw new InvalidInputError({ what: 'the prompt', problem: `is longer than the context: of ${contextTokens} tokens, ${Math.max(0, room)} are left for prefix and suffix, which have more`, remedy: 'leave truncate out, so that what is around the cursor is kept; pass less; or open the model with a longer context' })
+  throw new InvalidInputError({ what: 'the prompt', problem: `is longer than the context: of ${contextTokens} tokens, ${Math.max(0, room)} are left for prefix and suffix, which have more`, remedy: 'leave truncate out, so that what is around the cursor is kept; pass less; or allow more contextTokens, and the model a longer context' })
 }

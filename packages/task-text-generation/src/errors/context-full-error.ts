@@ -10,7 +10,7 @@ export class ContextFullError extends TenonError {
     super({
       code: 'TENON_CONTEXT_FULL',
       message: `The conversation has ${tokens} tokens, and the context holds ${contextLength}${dropped && earlier > 0 ? ', even without its earlier turns' : ''}`,
-      remedy: isAlone ? 'Say less at once, or open a model that reads more' : "Take turns back with undo() or replace() (on the command line /undo), or open the conversation with overflow: 'drop-oldest' (--drop-oldest)",
+      remedy: isAlone ? 'Say less at once, or open the model with a greater contextLength, or one that reads more' : "Take turns back with undo() or replace() (on the command line /undo), or open the conversation with overflow: 'drop-oldest' (--drop-oldest)",
     })
     this.tokens = tokens
     this.contextLength = contextLength
