@@ -113,6 +113,37 @@ describe('a tokenizer that is kept', () => {
     await sameAs(kept, read, { ...json, model: byteLevel.model })
   })
 
+  it('has a place for what others make of the vocabulary, which gives back what it was given or nothing', async () => {
+    const { folder } = await largeCheckpoint()
+    const tokenizerCache = join(folder, 'cache')
+    await using one = await openFolder(folder, { tokenizerCache })
+    const { derived } = await one.tokenizer()
+    const bytes = Uint8Array.from({ length: 1000 }, (_, index) => index)
+    expect(derived!.read('lengths-1')).toBeUndefined()
+    await derived!.write('lengths-1', bytes)
+    const name = (await settled(tokenizerCache, 4)).find((each) => each.endsWith('.lengths-1'))!
+    await using other = await openFolder(folder, { tokenizerCache })
+    const again = (await other.tokenizer()).derived!
+    expect(again.read('lengths-1')).toEqual(bytes)
+    expect(again.read('lengths-2')).toBeUndefined()
+    await writeFile(join(tokenizerCache, name), (await readFile(join(tokenizerCache, name))).with(500, 1))
+    expect(again.read('lengths-1')).toBeUndefined()
+    await truncate(join(tokenizerCache, name), 2)
+    expect(again.read('lengths-1')).toBeUndefined()
+  })
+
+  it('has no place beside a vocabulary that is not kept', async () => {
+    const folder = await temporaryFolder()
+    await writeFile(join(folder, 'config.json'), '{"model_type":"none"}')
+    await copyFile(fixture('written-by-python.safetensors'), join(folder, 'model.safetensors'))
+    await writeFile(join(folder, 'tokenizer.json'), JSON.stringify(byteLevel))
+    await using small = await openFolder(folder, { tokenizerCache: join(folder, 'cache') })
+    await (await small.tokenizer()).derived!.write('lengths-1', new Uint8Array(8))
+    expect(await readdir(folder)).not.toContain('cache')
+    await using none = await openFolder(folder, { tokenizerCache: false })
+    expect((await none.tokenizer()).derived).toBeUndefined()
+  })
+
   it('is kept of a GGUF file, too, whose vocabulary is not looked at the next time', async () => {
     const folder = await temporaryFolder()
     const cache = join(folder, 'cache')

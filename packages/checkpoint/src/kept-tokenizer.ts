@@ -3,6 +3,8 @@ import { readFileSync, realpathSync } from 'node:fs'
 import { mkdir, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
+import { crc32 } from 'node:zlib'
+import type { DerivedStore } from '@tenon/core'
 import { isRecord } from './json.js'
 import type { NativeTokenizer, NativeTokenizers } from './native-tokenizers.js'
 import { mergesIn, type SkimmedTokenizer } from './skim-tokenizer.js'
@@ -14,6 +16,8 @@ const WORTHWHILE = 2 ** 19
 const MOST = 16
 /** Milliseconds after which files that belong to nothing are of processes that are gone. */
 const ABANDONED = 3600 * 1000
+/** Bytes of a checksum: a multiple of four, so that numbers behind it stand where they can be looked at. */
+const CHECKSUM = 4
 /** Counted up when what is kept changes, or how it is read again, or what the vocabularies of GGUF files become. */
 export const FORM = 1
 
@@ -79,11 +83,34 @@ export async function openKeptTokenizer(place: KeptPlace, { Tokenizer, BPE, Adde
   }
 }
 
-/** Keeps what was read of a tokenizer.json, where it is of the kind and worth it. What cannot be kept is not. */
-export async function keepTokenizer(place: KeptPlace, text: string, { json, spans }: SkimmedTokenizer, worthwhile = WORTHWHILE): Promise<void> {
-  if (spans === undefined || text.length < worthwhile || !isKeepable(json)) return
+/** What others keep beside a tokenizer, each file with its checksum before it. @param keeping Whether the tokenizer itself is, or will be, kept. */
+export function derivedStore({ base }: KeptPlace, keeping: Promise<boolean>): DerivedStore {
+  return {
+    read(name) {
+      try {
+        const bytes = readFileSync(`${base}.${name}`)
+        return bytes.length >= CHECKSUM && crc32(bytes.subarray(CHECKSUM)) === bytes.readUInt32LE() ? new Uint8Array(bytes.buffer, bytes.byteOffset + CHECKSUM, bytes.length - CHECKSUM) : undefined
+      } catch {
+        return undefined
+      }
+    },
+    async write(name, bytes) {
+      if (!(await keeping)) return
+      const checksum = Buffer.alloc(CHECKSUM)
+      checksum.writeUInt32LE(crc32(bytes))
+      await writeWhole(`${base}.${name}`, Buffer.concat([checksum, bytes])).catch(() => undefined)
+    },
+  }
+}
+
+/**
+ * Keeps what was read of a tokenizer.json, where it is of the kind and worth it. What cannot be kept is not.
+ * @returns Whether it is.
+ */
+export async function keepTokenizer(place: KeptPlace, text: string, { json, spans }: SkimmedTokenizer, worthwhile = WORTHWHILE): Promise<boolean> {
+  if (spans === undefined || text.length < worthwhile || !isKeepable(json)) return false
   const merges = mergesFile(mergesIn(text, spans.merges))
-  if (merges === undefined) return
+  if (merges === undefined) return false
   await turn()
   const vocabulary = sortedVocabulary(text.slice(spans.vocab.begin, spans.vocab.end))
   await turn()
@@ -96,8 +123,9 @@ export async function keepTokenizer(place: KeptPlace, text: string, { json, span
     const description: Description = { json, vocabulary: stampOf(files.vocabulary), merges: stampOf(files.merges) }
     await writeWhole(files.description, JSON.stringify(description))
     await thinOut(folder)
+    return true
   } catch {
-    // Read anew at each start, as before.
+    return false // read anew at each start, as before
   }
 }
 
@@ -134,10 +162,10 @@ function sortedVocabulary(written: string): string {
   return `{${Object.keys(vocabulary).toSorted().map((token) => `${JSON.stringify(token)}:${vocabulary[token]}`).join()}}`
 }
 
-async function writeWhole(path: string, text: string): Promise<void> {
+async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {
   const temporary = `${path}.${randomUUID()}.tmp`
   try {
-    await writeFile(temporary, text, { mode: 0o600, flag: 'wx' })
+    await writeFile(temporary, content, { mode: 0o600, flag: 'wx' })
     await rename(temporary, path)
   } catch (error) {
     await rm(temporary, { force: true })

@@ -8,7 +8,7 @@ import { cleanUpSpaces } from './clean-up-spaces.js'
 import { controlTokens, withoutTokens } from './control-tokens.js'
 import { encodingOf } from './encoding.js'
 import { isRecord, parseJson } from './json.js'
-import { keepTokenizer, keptPlace, openKeptTokenizer, type KeptPlace, type KeptTokenizer } from './kept-tokenizer.js'
+import { derivedStore, keepTokenizer, keptPlace, openKeptTokenizer, type KeptPlace, type KeptTokenizer } from './kept-tokenizer.js'
 import { requireTokenizers, type NativeEncoding, type NativeTokenizer, type NativeTokenizers } from './native-tokenizers.js'
 import { newerFormat } from './newer-format.js'
 import { skimTokenizer } from './skim-tokenizer.js'
@@ -86,7 +86,7 @@ export async function loadTokenizer(
   ])
   const { library, place, kept } = await (options.begun ?? beginTokenizer(files, options))
   const path = join(files.place, 'tokenizer.json')
-  const { json, native, abilities } = kept === undefined ? await readTokenizer(files, { config, specialTokensMap, library, place }) : { ...kept, abilities: checkTokenizerFile(path, kept) }
+  const { json, native, abilities, keeping = Promise.resolve(true) } = kept === undefined ? await readTokenizer(files, { config, specialTokensMap, library, place }) : { ...kept, abilities: checkTokenizerFile(path, kept), keeping: undefined }
   const { pairs, subwordPrefix, paddingSide, bytePairs } = abilities
   const controls = controlTokens(json)
   const decoder = native.getDecoder()
@@ -147,6 +147,7 @@ export async function loadTokenizer(
 
   return {
     vocabularySize: native.getVocabSize(true),
+    derived: place && derivedStore(place, keeping),
     addedTokens: addedTokens(json, (token) => native.tokenToId(token)),
     special: Object.freeze(specialTokens(config, specialTokensMap)),
     maxLength: maxLengthOf(config),
@@ -185,8 +186,8 @@ async function readTokenizer(files: TokenizerFiles, { config, specialTokensMap, 
   const skimmed = skimTokenizer(path, text)
   const abilities = checkTokenizerFile(path, skimmed)
   const native = nativeTokenizer(library, path, text)
-  if (place !== undefined) void keepTokenizer(place, text, skimmed)
-  return { path, json: skimmed.json, native, abilities }
+  const keeping = place === undefined ? undefined : keepTokenizer(place, text, skimmed)
+  return { json: skimmed.json, native, abilities, keeping }
 }
 
 /** @throws InvalidFileError */

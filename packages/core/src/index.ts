@@ -28,7 +28,7 @@ export type { NewDocument, NewPassage, StoredDocument, StoredPassage } from './s
 export type { ModelChoices, OpenedModel, Runner, Task, TaskContext } from './task.js'
 export type { Embedder, EmbedOptions } from './tasks/embedding.js'
 export { isHostTensor, tensor, type HostTensor, type Tensor } from './tensor.js'
-export type { AddedToken, EncodeOptions, Encoding, TextOrPair, Tokenizer } from './tokenizer.js'
+export type { AddedToken, DerivedStore, EncodeOptions, Encoding, TextOrPair, Tokenizer } from './tokenizer.js'
 
 export { AbortedError, throwIfAborted } from './errors/aborted-error.js'
 export { AccessDeniedError } from './errors/access-denied-error.js'

@@ -1,6 +1,6 @@
 import type { Tokenizer } from '@tenon/core'
 import { describe, expect, it } from 'vitest'
-import { spellVocabulary, vocabularyOf } from './index.js'
+import { spellVocabulary, vocabularyOf, type Vocabulary } from './index.js'
 import { tokenizers } from './test-tokenizers.js'
 
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString()
@@ -39,6 +39,34 @@ describe('a vocabulary', () => {
     expect(await waiting).toBe(known)
     expect(known.sorted).toEqual(spelled.sorted)
     expect(Array.from({ length: known.size }, (_, id) => text(known.bytes(id)))).toEqual(Array.from({ length: spelled.size }, (_, id) => text(spelled.bytes(id))))
+  })
+
+  it.each(Object.entries(tokenizers))('is taken from what an earlier process kept, and spelled anew where that is of another: %s', async (_, tokenizer) => {
+    const files = new Map<string, Uint8Array>()
+    let asked = 0
+    const opened = (size = tokenizer.vocabularySize): Tokenizer => ({
+      ...tokenizer,
+      vocabularySize: size,
+      tokenOf(id) {
+        asked++
+        return tokenizer.tokenOf(id)
+      },
+      derived: { read: (name) => files.get(name), write: async (name, bytes) => void files.set(name, bytes) },
+    })
+    const listed = ({ size, bytes, special, sorted }: Vocabulary) => ({ sorted, said: Array.from({ length: size + 1 }, (_, id) => [text(bytes(id)), special(id)]) })
+    const spelled = listed(vocabularyOf(opened()))
+    expect(spelled).toEqual(listed(vocabularyOf(tokenizer)))
+    expect([files.size, asked > 0]).toEqual([1, true])
+    asked = 0
+    expect(listed(await spellVocabulary(opened()))).toEqual(spelled)
+    expect(asked).toBe(0)
+    expect(vocabularyOf(opened(tokenizer.vocabularySize + 3)).size).toBe(tokenizer.vocabularySize + 3)
+    expect(asked).toBeGreaterThan(0)
+    const [[name, whole]] = [...files] as [[string, Uint8Array]]
+    for (const length of [0, 3, 4, 100, whole.length - 1]) {
+      files.set(name, whole.slice(0, length))
+      expect(listed(vocabularyOf(opened()))).toEqual(spelled)
+    }
   })
 
   it('spells pieces of words as they read in the middle of a text', () => {

@@ -25,7 +25,7 @@ export function specialIds(tokenizer: Tokenizer): ReadonlySet<number> {
   return ids
 }
 
-/** The vocabulary of a tokenizer, spelled once: some 0.2 s for 150,000 tokens. */
+/** The vocabulary of a tokenizer, spelled once: some 0.2 s for 150,000 tokens, unless that is kept from an earlier process. */
 export function vocabularyOf(tokenizer: Tokenizer): Vocabulary {
   let vocabulary = vocabularies.get(tokenizer)
   if (vocabulary === undefined) vocabularies.set(tokenizer, (vocabulary = spell(tokenizer)))
@@ -73,9 +73,25 @@ function grown(bytes: Uint8Array, least: number): Uint8Array<ArrayBuffer> {
   return larger
 }
 
+/** What all tokens say, one behind the other. */
+interface Spelled {
+  readonly all: Uint8Array
+  /** Where in it each begins, and behind the last one where it ends. */
+  readonly starts: Uint32Array
+  readonly sorted: Int32Array
+}
+
 function* spelled(tokenizer: Tokenizer): Generator<void, Vocabulary> {
-  const special = specialIds(tokenizer)
   const size = tokenizer.addedTokens.reduce((most, { id }) => Math.max(most, id + 1), tokenizer.vocabularySize)
+  const kept = readSpelled(tokenizer, size)
+  if (kept !== undefined) return vocabularyFrom(kept, specialIds(tokenizer))
+  const made = yield* spellEach(tokenizer, size)
+  void tokenizer.derived?.write(KEPT_AS, packed(made))
+  return vocabularyFrom(made, specialIds(tokenizer))
+}
+
+function* spellEach(tokenizer: Tokenizer, size: number): Generator<void, Spelled> {
+  const special = specialIds(tokenizer)
   const { bytes: bytesOf } = spellingOf(tokenizer)
   const starts = new Uint32Array(size + 1)
   let all = new Uint8Array(8 * size)
@@ -87,9 +103,11 @@ function* spelled(tokenizer: Tokenizer): Generator<void, Vocabulary> {
     starts[id + 1] = end += said.length
     if (id % PORTION === PORTION - 1) yield
   }
-  const bytes = (id: number) => all.subarray(starts[id] ?? 0, starts[id + 1] ?? 0)
+  return { all: all.subarray(0, starts[size]), starts, sorted: yield* sortedByBytes(all, starts) }
+}
 
-  const sorted = yield* sortedByBytes(all, starts)
+function vocabularyFrom({ all, starts, sorted }: Spelled, special: ReadonlySet<number>): Vocabulary {
+  const bytes = (id: number) => all.subarray(starts[id] ?? 0, starts[id + 1] ?? 0)
 
   function firstAtLeast(key: Uint8Array): number {
     let low = 0
@@ -103,7 +121,7 @@ function* spelled(tokenizer: Tokenizer): Generator<void, Vocabulary> {
   }
 
   return {
-    size,
+    size: starts.length - 1,
     bytes,
     special: (id) => special.has(id),
     sorted,
@@ -114,6 +132,28 @@ function* spelled(tokenizer: Tokenizer): Generator<void, Vocabulary> {
       return sorted.slice(first, end)
     },
   }
+}
+
+/** Counted up when tokens are spelled otherwise, or the form of what is kept changes: how many say something, `starts`, `sorted` and `all`. */
+const KEPT_AS = 'spelling-1'
+
+function packed({ all, starts, sorted }: Spelled): Uint8Array {
+  const numbers = new Uint32Array(1 + starts.length + sorted.length)
+  numbers[0] = sorted.length
+  numbers.set(starts, 1)
+  numbers.set(sorted, 1 + starts.length)
+  return Buffer.concat([new Uint8Array(numbers.buffer), all])
+}
+
+/** What was kept of a vocabulary of that size. */
+function readSpelled(tokenizer: Tokenizer, size: number): Spelled | undefined {
+  const bytes = tokenizer.derived?.read(KEPT_AS)?.slice()
+  const count = bytes && bytes.length >= 4 ? new Uint32Array(bytes.buffer, 0, 1)[0]! : Infinity
+  const end = 4 * (2 + size + count)
+  if (bytes === undefined || bytes.length < end) return undefined
+  const starts = new Uint32Array(bytes.buffer, 4, size + 1)
+  const all = bytes.subarray(end)
+  return starts[size] === all.length ? { all, starts, sorted: new Int32Array(bytes.buffer, 4 * (2 + size), count) } : undefined
 }
 
 /** As many are sooner compared with each other than put into buckets. */
