@@ -1,5 +1,5 @@
 import { bytesOf, checkOptions, inlineConstant, InvalidOptionError, lazyConstant, type Compressor, type Constant, type Graph, type Node, type Pass } from '@tenon/core'
-import { integers, rewrite, scalar, type GraphBuilder, type Value } from '@tenon/graph'
+import { integers, rewrite, scalar, type GraphBuilder, type Rule, type Value } from '@tenon/graph'
 import { Abs, Add, Cast, Div, DynamicQuantizeLinear, Gather, MatMulIntegerToFloat, Max, Mul, QuantizeLinear, ReduceMax, Unsqueeze } from '@tenon/graph/ops'
 import { weightLayout } from './weight-layout.js'
 import { quantizeChannels, SMALLEST_NORMAL, type ChannelLayout } from './quantize-channels.js'
@@ -55,43 +55,40 @@ function settingsOf(options: DynamicInt8Options) {
  * await writeOnnx(quantizeDynamically().apply(model), 'model/onnx/model_quantized.onnx')
  */
 export function quantizeDynamically(options: DynamicInt8Options = {}): Pass {
-  return quantizeWhere(options, () => true)
+  settingsOf(options)
+  return { name: 'dynamic-int8', apply: (graph) => rewrite(graph, quantizeRule(graph, options, () => true)) }
 }
 
 /**
- * As `quantizeDynamically`, of the linear layers for which `wanted` holds.
+ * What takes the place of each of a graph's nodes.
+ * @param wanted Which linear layers become 8-bit.
  * @param rowsApart Whether the bytes of a row are to be the same whatever rows stand beside it: a prompt that is read in parts is then
  * what it is at once. They cover −1 to 1 of what the guard divided, and not the range that the rows have together.
  */
-export function quantizeWhere(options: DynamicInt8Options, wanted: (node: Node) => boolean, { rowsApart = false }: { readonly rowsApart?: boolean } = {}): Pass {
+export function quantizeRule(graph: Graph, options: DynamicInt8Options, wanted: (node: Node) => boolean, { rowsApart = false }: { readonly rowsApart?: boolean } = {}): Rule {
   const settings = settingsOf(options)
   const worthwhile = (constant: Constant | undefined): constant is Constant =>
     constant?.dtype === 'float32' && constant.shape.length === 2 && constant.shape[0]! * constant.shape[1]! >= settings.smallest
 
-  return {
-    name: 'dynamic-int8',
-    apply(graph) {
-      const readers = readersOf(graph, worthwhile)
-      const weights = weightQuantizer()
-      const activations = activationQuantizer({ ...settings, rowsApart }, graph, readers)
-      return rewrite(graph, ({ node, inputs, builder }) => {
-        const layout = weightLayout(node)
-        if (layout !== undefined) {
-          if (!wanted(node)) return undefined
-          const [x, weight, bias] = inputs as [Value, Value, Value | undefined]
-          const constant = builder.constantOf(weight)
-          if (!worthwhile(constant)) return undefined
-          const input = activations(builder, x, node.inputs[0]!)
-          return product(input, weights(weight, constant, layout, input), bias)
-        }
-        if (node.op === Gather.op && settings.embeddings && (node.attributes['axis'] ?? 0) === 0) {
-          const [table, ids] = inputs as [Value, Value]
-          const constant = builder.constantOf(table)
-          return worthwhile(constant) ? lookup(ids, weights(table, constant, TABLE)) : undefined
-        }
-        return undefined
-      })
-    },
+  const readers = readersOf(graph, worthwhile)
+  const weights = weightQuantizer()
+  const activations = activationQuantizer({ ...settings, rowsApart }, graph, readers)
+  return ({ node, inputs, builder }) => {
+    const layout = weightLayout(node)
+    if (layout !== undefined) {
+      if (!wanted(node)) return undefined
+      const [x, weight, bias] = inputs as [Value, Value, Value | undefined]
+      const constant = builder.constantOf(weight)
+      if (!worthwhile(constant)) return undefined
+      const input = activations(builder, x, node.inputs[0]!)
+      return product(input, weights(weight, constant, layout, input), bias)
+    }
+    if (node.op === Gather.op && settings.embeddings && (node.attributes['axis'] ?? 0) === 0) {
+      const [table, ids] = inputs as [Value, Value]
+      const constant = builder.constantOf(table)
+      return worthwhile(constant) ? lookup(ids, weights(table, constant, TABLE)) : undefined
+    }
+    return undefined
   }
 }
 

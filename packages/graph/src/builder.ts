@@ -30,6 +30,8 @@ export class GraphBuilder implements Emitter {
   readonly #updates = new Map<string, Value>()
   readonly #constants = new Map<Value, Constant>()
   readonly #literals = new Map<string, Value>()
+  /** What is made when it is read, and what it became. */
+  readonly #later = new Map<Value, Value | (() => Value)>()
   readonly #used = new Set<string>()
   readonly #reserved: ReadonlySet<string>
   readonly #counters = new Map<string, number>()
@@ -64,9 +66,16 @@ export class GraphBuilder implements Emitter {
     return value
   }
 
+  /** A value of this type that `make` makes when something first reads it, and that is not made where nothing does. */
+  later(type: ValueType, make: () => Value): Value {
+    const value = new Value(this, 'a value that is not made yet', type)
+    this.#later.set(value, make)
+    return value
+  }
+
   /** The node that makes a value, if one does. */
   producerOf(value: Value): Producer | undefined {
-    return this.#producers.get(value)
+    return this.#producers.get(this.#made(value))
   }
 
   /** The constant behind a value, if it is one. */
@@ -96,12 +105,13 @@ export class GraphBuilder implements Emitter {
   }
 
   #add(definition: OpDefinition, inputs: readonly (Value | undefined)[], attributes: Readonly<Record<string, Attribute>>, names: readonly (string | undefined)[], types: readonly ValueType[]): readonly Value[] {
+    const read = this.#later.size === 0 ? inputs : inputs.map((input) => input && this.#made(input))
     const values = names.map((name, index) => {
       const type = types[index]
       if (type === undefined) throw new InvalidGraphError({ graph: this.name, problem: `${definition.op} has no output ${index}` })
       return new Value(this, name === '' ? '' : name === undefined ? this.#fresh(definition.op.split('::').at(-1)!) : this.#claim(name), type)
     })
-    const node: Producer = { op: definition.op, definition, inputs, outputs: values, attributes }
+    const node: Producer = { op: definition.op, definition, inputs: read, outputs: values, attributes }
     this.#nodes.push(node)
     for (const value of values) this.#producers.set(value, node)
     return values
@@ -112,7 +122,7 @@ export class GraphBuilder implements Emitter {
     this.#own(value)
     if (name === '') throw new InvalidGraphError({ graph: this.name, problem: 'an output has an empty name' })
     if (this.#outputs.has(name)) throw new InvalidGraphError({ graph: this.name, problem: `two outputs are named '${name}'` })
-    this.#outputs.set(name, value)
+    this.#outputs.set(name, this.#made(value))
     if (updates !== undefined) this.#updates.set(name, updates)
   }
 
@@ -167,6 +177,15 @@ export class GraphBuilder implements Emitter {
       if (!renames.has(value) && (this.#outputs.get(value.name) ?? value) !== value) renames.set(value, this.#fresh(value.name))
     }
     return renames
+  }
+
+  #made(value: Value): Value {
+    const made = this.#later.get(value)
+    if (made === undefined) return value
+    if (made instanceof Value) return made
+    const result = made()
+    this.#later.set(value, result)
+    return result
   }
 
   #own(value: Value): void {

@@ -1,7 +1,7 @@
 import { type BlockQuantization, type Constant, type Graph, type Node, type Pass } from '@tenon/core'
-import { rewrite, type Value } from '@tenon/graph'
+import { rewrite, type Rule, type Value } from '@tenon/graph'
 import { Add, Cast, Gather, Gemm, MatMul, MatMulNBits } from '@tenon/graph/ops'
-import { quantizeWhere } from '../dynamic-int8.js'
+import { quantizeRule } from '../dynamic-int8.js'
 import { weightLayout } from '../weight-layout.js'
 import { derive, storedOf } from '../weights/derive.js'
 import { dequantizeBlocks } from './dequantize-blocks.js'
@@ -17,7 +17,7 @@ export function weightOnlyPass(settings: Settings, role: string): Pass {
   return {
     name: reads ? 'weight-only, for prompts' : 'weight-only',
     apply(graph) {
-      const narrowed = narrow(inTwoForms(graph) ? inBytes(graph, settings) : graph, settings)
+      const narrowed = inTwoForms(graph) ? inBytes(graph, settings) : rewrite(graph, blocksRule(graph, settings))
       return settings.activations === 'int16' ? finerActivations(narrowed) : narrowed
     },
   }
@@ -25,9 +25,9 @@ export function weightOnlyPass(settings: Settings, role: string): Pass {
 
 /**
  * All layers in bytes with integer products, also those that lie in blocks; but for the heads, whose products are as few in a prompt as in a step, for
- * experts, which have few rows of a prompt each and would be kept twice, and for what chooses among them.
+ * experts, which have few rows of a prompt each and would be kept twice, and for what chooses among them. The others in blocks.
  */
-function inBytes(graph: Graph, { smallest }: Settings): Graph {
+function inBytes(graph: Graph, settings: Settings): Graph {
   const before = apartOf(graph)
   const isInBlocks = graph.nodes.some(({ op }) => op === MatMulNBits.op)
   const widened = !isInBlocks ? graph : rewrite(graph, ({ node, inputs, builder }) => {
@@ -40,9 +40,16 @@ function inBytes(graph: Graph, { smallest }: Settings): Graph {
     const weight = builder.constant(dequantizeBlocks(blocks, N, K), `${codes.name}_widened`)
     return x.shape.length === 2 ? Gemm(x, weight, bias, { transB: 1 }) : undefined
   })
-  const apart = apartOf(widened)
-  const smaller = quantizeWhere({ embeddings: false, smallest }, (node) => !apart.has(node), { rowsApart: true }).apply(widened)
-  return smaller === widened ? graph : smaller // what was widened and is too small stays in its blocks
+  const apart = widened === graph ? before : apartOf(widened)
+  const bytes = quantizeRule(widened, { embeddings: false, smallest: settings.smallest }, (node) => !apart.has(node), { rowsApart: true })
+  const blocks = blocksRule(widened, settings)
+  let changed = false
+  const smaller = rewrite(widened, (visit) => {
+    const replacement = bytes(visit)
+    changed ||= replacement !== undefined
+    return replacement ?? blocks(visit)
+  })
+  return changed || widened === graph ? smaller : rewrite(graph, blocksRule(graph, settings)) // what was widened and is too small stays in its blocks
 }
 
 function apartOf(graph: Graph): ReadonlySet<Node> {
@@ -51,7 +58,7 @@ function apartOf(graph: Graph): ReadonlySet<Node> {
 }
 
 /** Linear layers over constant weights, and tables, in fewer bits. */
-function narrow(graph: Graph, settings: Settings): Graph {
+function blocksRule(graph: Graph, settings: Settings): Rule {
   const heads = headsOf(graph)
   const { routers } = expertsOf(graph) // small, and where they are off, rows go elsewhere
   const known = new Map<string, Value | Blocks>()
@@ -63,7 +70,7 @@ function narrow(graph: Graph, settings: Settings): Graph {
   const worthwhile = (constant: Constant | undefined): constant is Constant =>
     constant?.dtype === 'float32' && constant.shape.length === 2 && constant.shape[0]! * constant.shape[1]! >= settings.smallest
 
-  return rewrite(graph, ({ node, inputs, builder }) => {
+  return ({ node, inputs, builder }) => {
     const layout = routers.has(node) ? undefined : weightLayout(node)
     if (layout !== undefined) {
       const [x, weight, bias] = inputs as [Value, Value, Value | undefined]
@@ -90,7 +97,7 @@ function narrow(graph: Graph, settings: Settings): Graph {
       return Cast(Gather(stored, ids), { to: 'float32' })
     }
     return undefined
-  })
+  }
 }
 
 interface Blocks {

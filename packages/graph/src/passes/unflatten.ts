@@ -93,10 +93,10 @@ function textsOf({ dtype, shape: [, ...columns] }: ValueType, { shape: [batch, s
   return areSizes(columns) ? { dtype, shape: [batch!, sequence!, ...columns] } : undefined
 }
 
-/** @param type What the rows were, if that is known: they are made for each node, and most are read by nobody. */
+/** @param type What the rows were, if that is known: each node has some, and most are read by nobody. */
 function asRows(builder: GraphBuilder, text: Value, type: ValueType | undefined): Value {
-  const shape = integers(text, [-1, ...(text.shape.slice(2) as number[])])
-  return type === undefined ? Reshape(text, shape) : builder.repeat(Reshape, [text, shape], {}, [undefined], [type])[0]!
+  const shape = () => integers(text, [-1, ...(text.shape.slice(2) as number[])])
+  return type === undefined ? Reshape(text, shape()) : builder.later(type, () => builder.repeat(Reshape, [text, shape()], {}, [undefined], [type])[0]!)
 }
 
 /** The texts that a value has as its rows. */
