@@ -47,9 +47,9 @@ export function files(options: FilesOptions = {}): Source<'files'> {
     kind: 'source',
     version: 'v1',
     name: 'files',
-    async open(reference, { emit, signal }) {
+    async open(reference, { emit, signal, tokenizer }) {
       const found = await locate(reference, from)
-      return 'directory' in found ? openFolder(found.directory, { reference, variant, dequantize, emit, tokenizers, tokenizerCache, signal }) : found
+      return 'directory' in found ? openFolder(found.directory, { reference, variant, dequantize, emit, tokenizers, tokenizerCache, tokenizer, signal }) : found
     },
   }
 }

@@ -24,6 +24,8 @@ export interface OpenFolderOptions {
    * Default: `TENON_CACHE`, or the user's cache folder.
    */
   readonly tokenizerCache?: string | URL | false | undefined
+  /** Whether the tokenizer will be asked for: where it is kept, another thread begins to read it at once. */
+  readonly tokenizer?: boolean | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -45,13 +47,13 @@ export interface OpenFolderOptions {
  */
 export async function openFolder(
   directory: string,
-  { reference = directory, variant, dequantize, emit, tokenizers, tokenizerCache, signal }: OpenFolderOptions = {},
+  { reference = directory, variant, dequantize, emit, tokenizers, tokenizerCache, tokenizer, signal }: OpenFolderOptions = {},
 ): Promise<Checkpoint> {
   checkVariant('openFolder', variant)
   throwIfAborted(signal)
   const root = resolve(directory)
   const model = isGguf(root) && (await isFile(root)) ? ggufFiles(root) : await folderFiles(root, signal)
-  return openFiles(model, { reference, variant, dequantize, emit, tokenizers, tokenizerCache, signal })
+  return openFiles(model, { reference, variant, dequantize, emit, tokenizers, tokenizerCache, tokenizer, signal })
 }
 
 const isFile = (path: string) =>

@@ -94,7 +94,7 @@ describe('a tokenizer that is kept', () => {
     const kept = (await openKeptTokenizer(place, library))!
     expect(kept.json).toEqual({ ...json, model: { ...json.model, vocab: {}, merges: [] } })
     const files = { place: folder, read: async (file: string) => (file === 'tokenizer.json' ? JSON.stringify(json) : undefined) }
-    await sameAs(await loadTokenizer(files, { begun: Promise.resolve({ library, place, kept }) }), await loadTokenizer(files), json)
+    await sameAs(await loadTokenizer(files, { begun: Promise.resolve({ library, place, kept: Promise.resolve(kept) }) }), await loadTokenizer(files), json)
   })
 
   it('is read from there the next time, by itself, and its vocabulary not on this thread', async () => {
@@ -105,9 +105,10 @@ describe('a tokenizer that is kept', () => {
     const read = await one.tokenizer()
     await settled(cache, 3)
     const second = watched()
-    await using other = await openFolder(folder, { tokenizers: second.library, tokenizerCache: cache })
-    other.prepare!()
+    await using other = await openFolder(folder, { tokenizers: second.library, tokenizerCache: cache, tokenizer: true })
+    const began = second.lengths.length
     const kept = await other.tokenizer()
+    expect([began, second.lengths.length]).toEqual([1, 1])
     expect(Math.max(...first.lengths)).toBeGreaterThan(500_000)
     expect(Math.max(...second.lengths)).toBeLessThan(10_000)
     await sameAs(kept, read, { ...json, model: byteLevel.model })
@@ -235,8 +236,7 @@ describe('a tokenizer that is kept', () => {
 
   it('is not kept where nobody wants it, and no fault where it cannot be', async () => {
     const { folder } = await largeCheckpoint()
-    await using none = await openFolder(folder, { tokenizerCache: false })
-    none.prepare!()
+    await using none = await openFolder(folder, { tokenizerCache: false, tokenizer: true })
     expect((await none.tokenizer()).vocabularySize).toBeGreaterThan(40_000)
     await writeFile(join(folder, 'cache'), 'a file, not a folder')
     await using refused = await openFolder(folder, { tokenizerCache: join(folder, 'cache') })

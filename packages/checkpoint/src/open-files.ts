@@ -8,7 +8,7 @@ import type { ModelFiles } from './model-files.js'
 import { isRecord, parseJson } from './json.js'
 import type { NativeTokenizers } from './native-tokenizers.js'
 import { readText } from './read-text.js'
-import { beginTokenizer, loadTokenizer, type BegunTokenizer } from './tokenizer.js'
+import { beginTokenizer, loadTokenizer } from './tokenizer.js'
 import { chooseModel, graphFiles, type Variant } from './variants.js'
 import { openWeights, type Weights } from './weights.js'
 
@@ -19,6 +19,8 @@ export interface OpenFilesOptions {
   readonly dequantize?: boolean | undefined
   readonly tokenizers?: NativeTokenizers | undefined
   readonly tokenizerCache?: string | URL | false | undefined
+  /** Whether the tokenizer will be asked for. */
+  readonly tokenizer?: boolean | undefined
   /** Hears of what is not run exactly as it is stored. */
   readonly emit?: Emit | undefined
   readonly signal?: AbortSignal | undefined
@@ -29,7 +31,7 @@ export interface OpenFilesOptions {
  * model is made ready, and checked for being readable before that.
  * @throws MissingFileError, InvalidFileError, AbortedError, and what `path` of the files throws.
  */
-export async function openFiles(model: ModelFiles, { reference, variant, dequantize, tokenizers, tokenizerCache, emit, signal }: OpenFilesOptions): Promise<Checkpoint> {
+export async function openFiles(model: ModelFiles, { reference, variant, dequantize, tokenizers, tokenizerCache, tokenizer, emit, signal }: OpenFilesOptions): Promise<Checkpoint> {
   const { place, files } = model
   let gguf: OpenedGguf | undefined
 
@@ -49,19 +51,20 @@ export async function openFiles(model: ModelFiles, { reference, variant, dequant
   const readConfig = async () => modelConfig(await model.path('config.json'), await json('config.json'))
   const early = [...files].some(isGguf) ? undefined : await readConfig() // a GGUF file has a config of its own
   const chosen = chooseModel(place, files, variant)
-  let weights: Weights | undefined
-  if (chosen !== undefined && 'gguf' in chosen) weights = gguf = await openGguf(chosen.gguf, { ...model, path: (file) => model.path(contained(file)) }, { dequantize, emit, signal })
-  const config = gguf?.config ?? early ?? (await readConfig())
-  if (chosen !== undefined && 'graph' in chosen) await model.ready?.(graphFiles(files, chosen.graph))
-  if (chosen !== undefined && 'weights' in chosen) weights = await openWeights(chosen.weights, { ...model, path: (file) => model.path(contained(file)), json }, signal)
-
   /** Where a file, or what it is made from, lies. */
   async function origin(file: string): Promise<string | undefined> {
     if (files.has(file)) return model.path(file)
     return chosen !== undefined && 'gguf' in chosen ? model.path(contained(chosen.gguf)) : undefined
   }
   const tokenizerFiles = { place, read: text, origin }
-  let begun: Promise<BegunTokenizer> | undefined
+  let begun = tokenizer === true ? beginTokenizer(tokenizerFiles, { tokenizers, cache: tokenizerCache }) : undefined
+  begun?.catch(() => undefined) // whoever asks for the tokenizer is told
+  let weights: Weights | undefined
+  if (chosen !== undefined && 'gguf' in chosen) weights = gguf = await openGguf(chosen.gguf, { ...model, path: (file) => model.path(contained(file)) }, { dequantize, emit, signal })
+  const config = gguf?.config ?? early ?? (await readConfig())
+  if (chosen !== undefined && 'graph' in chosen) await model.ready?.(graphFiles(files, chosen.graph))
+  if (chosen !== undefined && 'weights' in chosen) weights = await openWeights(chosen.weights, { ...model, path: (file) => model.path(contained(file)), json }, signal)
+
   let loading: Promise<Tokenizer> | undefined
   const alive = () => {
     if (disposed) throw new DisposedError({ what: `checkpoint ${reference}` })
@@ -84,10 +87,6 @@ export async function openFiles(model: ModelFiles, { reference, variant, dequant
         loading = begun = undefined
         throw error
       })
-    },
-    prepare() {
-      begun ??= loading === undefined && !disposed ? beginTokenizer(tokenizerFiles, { tokenizers, cache: tokenizerCache }) : undefined
-      begun?.catch(() => undefined) // whoever asks for the tokenizer is told
     },
     async [Symbol.asyncDispose]() {
       disposed = true

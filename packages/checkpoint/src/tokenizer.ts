@@ -51,14 +51,15 @@ export interface LoadTokenizerOptions {
 export interface BegunTokenizer {
   readonly library: NativeTokenizers
   readonly place: KeptPlace | undefined
-  readonly kept: KeptTokenizer | undefined
+  /** Under way on another thread. Never rejects. */
+  readonly kept: Promise<KeptTokenizer | undefined>
 }
 
-/** Starts to load a tokenizer: all of it where it is kept, and otherwise little. @throws BackendUnavailableError */
+/** Starts to load a tokenizer: all of it where it is kept, and otherwise little. @throws BackendUnavailableError, and what `origin` of the files throws */
 export async function beginTokenizer(files: TokenizerFiles, { tokenizers, cache }: LoadTokenizerOptions): Promise<BegunTokenizer> {
   const library = tokenizers ?? requireTokenizers()
   const place = cache === false ? undefined : await placeOf(files, cacheFolder('tokenizers', cache))
-  return { library, place, kept: place && (await openKeptTokenizer(place, library)) }
+  return { library, place, kept: place === undefined ? Promise.resolve(undefined) : openKeptTokenizer(place, library) }
 }
 
 /**
@@ -84,7 +85,8 @@ export async function loadTokenizer(
     optional('tokenizer_config.json'),
     optional('special_tokens_map.json'),
   ])
-  const { library, place, kept } = await (options.begun ?? beginTokenizer(files, options))
+  const { library, place, ...begun } = await (options.begun ?? beginTokenizer(files, options))
+  const kept = await begun.kept
   const path = join(files.place, 'tokenizer.json')
   const { json, native, abilities, keeping = Promise.resolve(true) } = kept === undefined ? await readTokenizer(files, { config, specialTokensMap, library, place }) : { ...kept, abilities: checkTokenizerFile(path, kept), keeping: undefined }
   const { pairs, subwordPrefix, paddingSide, bytePairs } = abilities

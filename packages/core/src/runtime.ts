@@ -94,9 +94,9 @@ export function createRuntime<const P extends Plugins, const R extends string = 
     return creation
   }
 
-  async function checkpoint(model: unknown, signal: AbortSignal | undefined): Promise<Lease<Checkpoint>> {
+  async function checkpoint(model: unknown, signal: AbortSignal | undefined, tokenizer = false): Promise<Lease<Checkpoint>> {
     const reference = referenceOf(model)
-    return checkpoints.acquire(reference, (stop) => openCheckpoint(plugins, reference, { emit, signal: stop }), signal)
+    return checkpoints.acquire(reference, (stop) => openCheckpoint(plugins, reference, { emit, signal: stop }, tokenizer), signal)
   }
 
   async function create(name: string, request: Request, asker: Choices): Promise<Runner & Disposal> {
@@ -122,10 +122,9 @@ export function createRuntime<const P extends Plugins, const R extends string = 
         signal,
         open: (head, roles) =>
           timed(emit, 'open', async () => {
-            const lease = await checkpoint(of.model, signal)
+            const lease = await checkpoint(of.model, signal, true)
             const view = checkpointView(lease)
             scope.defer(() => view[Symbol.asyncDispose]())
-            lease.value.prepare?.()
             const opened = await buildOnce(plugins, lease.value, { head, ...(roles && { roles }) }, of.compress, { emit, signal })
             maxLength = opened.maxLength
             return { ...opened, checkpoint: view }
@@ -241,12 +240,12 @@ function referenceOf(model: unknown): string {
   throw new InvalidInputError({ what: "the option 'model'", problem: `is ${model === '' ? 'empty' : model === null ? 'null' : typeof model}`, remedy: 'pass a folder, a package name or a file: URL' })
 }
 
-async function openCheckpoint(plugins: PluginTable, reference: string, working: Working): Promise<Checkpoint> {
+async function openCheckpoint(plugins: PluginTable, reference: string, working: Working, tokenizer: boolean): Promise<Checkpoint> {
   const looked: { source: string; reason: string }[] = []
   for (const source of plugins.sources) {
     throwIfAborted(working.signal)
     try {
-      const found = await source.open(reference, contextOf(working))
+      const found = await source.open(reference, { ...contextOf(working), ...(tokenizer && { tokenizer }) })
       if (typeof found !== 'object' || found === null || !('notFound' in found)) return await checkResult(source, 'open', found)
       looked.push({ source: source.name, reason: found.notFound })
     } catch (error) {

@@ -31,13 +31,13 @@ export interface Checkpoint extends AsyncDisposable {
   json(file: string): Promise<unknown>
   /** @throws MissingFileError when the checkpoint holds no tokenizer. */
   tokenizer(): Promise<Tokenizer>
-  /** Starts what `tokenizer` will wait for and other threads can do, as soon as a task is given the checkpoint; never throws. */
-  prepare?(): void
 }
 
 export interface OpenContext {
   readonly emit: Emit
   readonly signal?: AbortSignal
+  /** Whether the tokenizer will be asked for: what other threads can do for it may begin at once. */
+  readonly tokenizer?: boolean
 }
 
 /** A place checkpoints come from. */

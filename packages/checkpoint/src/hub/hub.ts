@@ -71,7 +71,7 @@ export function hubIn({ environment, pause }: Surroundings, options: HubOptions)
     kind: 'source',
     version: 'v1',
     name: 'hub',
-    async open(reference, { emit, signal = new AbortController().signal }) {
+    async open(reference, { emit, tokenizer, signal = new AbortController().signal }) {
       const repository = parseRepository(reference, revision)
       if (repository === undefined) return { notFound: `'${reference}' names no model of the hub, which would be owner/name, owner/name@revision or owner/name:Q4_K_M` }
       const variant = repository.variant === undefined ? options.variant : variantNamed('hub', repository.variant)
@@ -90,7 +90,7 @@ export function hubIn({ environment, pause }: Surroundings, options: HubOptions)
           chooseModel(model.place, model.files, variant) // throws where there is none, before anything is downloaded
           await model.ready(describingFiles(found.listing))
         }
-        const checkpoint = await openFiles(model, { reference, variant, dequantize, tokenizers, tokenizerCache, emit, signal })
+        const checkpoint = await openFiles(model, { reference, variant, dequantize, tokenizers, tokenizerCache, tokenizer, emit, signal })
         // Not before all is there: until then the revision leads to what was there before.
         if (found.isCurrent) await cache.writeRef(repository.revision, found.commit).catch(() => undefined)
         return checkpoint
