@@ -65,9 +65,17 @@ export function toRows(x: Value): Value {
   return Reshape(x, integers(x, [-1, x.shape.at(-1) as number]))
 }
 
+/** Of the ids of texts, the shapes that rows have when they are texts again, by their size: made once for all layers. */
+const shapesOf = new WeakMap<Value, Map<number, Value>>()
+
 /** [batch * sequence, size] → [batch, sequence, size], for the batch and sequence of `ids`. */
 export function fromRows(x: Value, ids: Value): Value {
-  return Reshape(x, Concat([Shape(ids), integers(x, [x.shape.at(-1) as number])], { axis: 0 }))
+  const size = x.shape.at(-1) as number
+  const shapes = shapesOf.get(ids) ?? new Map<number, Value>()
+  shapesOf.set(ids, shapes)
+  const shape = shapes.get(size) ?? Concat([Shape(ids), integers(x, [size])], { axis: 0 })
+  shapes.set(size, shape)
+  return Reshape(x, shape)
 }
 
 /** The lowest float32, which `transformers` adds to the scores of padding. */
