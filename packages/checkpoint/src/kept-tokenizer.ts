@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { readFileSync, realpathSync } from 'node:fs'
-import { mkdir, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { access, constants, mkdir, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
 import { crc32 } from 'node:zlib'
@@ -108,16 +108,15 @@ export function derivedStore({ base }: KeptPlace, keeping: Promise<boolean>): De
  * @returns Whether it is.
  */
 export async function keepTokenizer(place: KeptPlace, text: string, { json, spans }: SkimmedTokenizer, worthwhile = WORTHWHILE): Promise<boolean> {
-  if (spans === undefined || text.length < worthwhile || !isKeepable(json)) return false
+  const folder = dirname(place.base)
+  if (spans === undefined || text.length < worthwhile || !isKeepable(json) || !(await isWritable(folder))) return false
   const merges = mergesFile(mergesIn(text, spans.merges))
   if (merges === undefined) return false
   await turn()
   const vocabulary = sortedVocabulary(text.slice(spans.vocab.begin, spans.vocab.end))
   await turn()
   const files = filesOf(place)
-  const folder = dirname(place.base)
   try {
-    await mkdir(folder, { recursive: true })
     await writeWhole(files.vocabulary, vocabulary)
     await writeWhole(files.merges, merges)
     const description: Description = { json, vocabulary: stampOf(files.vocabulary), merges: stampOf(files.merges) }
@@ -153,13 +152,24 @@ function isKeepable(json: unknown): json is KeepableJson {
 /** A merge a line, its parts parted by a space; `undefined` where a part could not be told from that, or from the line of the version. */
 function mergesFile(merges: readonly (readonly string[])[]): string | undefined {
   const lines = merges.map((parts) => parts.join(' '))
-  const isWritable = merges.every((parts, at) => parts.length === 2 && !parts.some((part) => /[ \r\n]/.test(part)) && !lines[at]!.startsWith('#version'))
-  return isWritable ? lines.join('\n') : undefined
+  const areLines = merges.every((parts, at) => parts.length === 2 && !parts.some((part) => /[ \r\n]/.test(part)) && !lines[at]!.startsWith('#version'))
+  return areLines ? lines.join('\n') : undefined
 }
 
 function sortedVocabulary(written: string): string {
   const vocabulary = JSON.parse(written) as Readonly<Record<string, number>>
   return `{${Object.keys(vocabulary).toSorted().map((token) => `${JSON.stringify(token)}:${vocabulary[token]}`).join()}}`
+}
+
+/** Before a quarter of a second is spent on what cannot be written. */
+async function isWritable(folder: string): Promise<boolean> {
+  try {
+    await mkdir(folder, { recursive: true })
+    await access(folder, constants.W_OK)
+    return true
+  } catch {
+    return false
+  }
 }
 
 async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {

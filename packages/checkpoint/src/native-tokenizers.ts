@@ -44,13 +44,23 @@ export interface NativeTokenizers {
 }
 
 /**
- * Required, not imported: of a CommonJS package, Node.js looks through the source once more before it imports it, turn after turn.
- * @throws BackendUnavailableError when the package or its binary for this platform is missing.
+ * Required where that works: of a CommonJS package, Node.js looks through the source once more before it imports it, turn after turn of
+ * the event loop.
  */
-export function requireTokenizers(): NativeTokenizers {
+export function requireTokenizers(): NativeTokenizers | undefined {
   try {
     // A bundle in CommonJS has no import.meta.url: the package is then looked for from the program that was started.
     return createRequire(import.meta.url ?? process.argv[1] ?? join(process.cwd(), 'here'))('tokenizers') as NativeTokenizers
+  } catch {
+    return undefined
+  }
+}
+
+/** @throws BackendUnavailableError when the package or its binary for this platform is missing. */
+export async function importTokenizers(): Promise<NativeTokenizers> {
+  try {
+    const imported: { default?: unknown } = await import('tokenizers')
+    return (imported.default ?? imported) as NativeTokenizers // a CommonJS package: its exports are the default
   } catch (cause) {
     throw new BackendUnavailableError({
       backend: 'tokenizers',

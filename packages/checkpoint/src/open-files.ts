@@ -8,7 +8,7 @@ import type { ModelFiles } from './model-files.js'
 import { isRecord, parseJson } from './json.js'
 import type { NativeTokenizers } from './native-tokenizers.js'
 import { readText } from './read-text.js'
-import { beginTokenizer, loadTokenizer } from './tokenizer.js'
+import { beginTokenizer, finishTokenizer } from './tokenizer.js'
 import { chooseModel, graphFiles, type Variant } from './variants.js'
 import { openWeights, type Weights } from './weights.js'
 
@@ -82,7 +82,7 @@ export async function openFiles(model: ModelFiles, { reference, variant, dequant
     },
     async tokenizer() {
       alive()
-      loading ??= loadTokenizer(tokenizerFiles, { tokenizers, cache: tokenizerCache, begun })
+      loading ??= finishTokenizer(tokenizerFiles, begun ?? beginTokenizer(tokenizerFiles, { tokenizers, cache: tokenizerCache }))
       return loading.catch((error: unknown) => {
         loading = begun = undefined
         throw error

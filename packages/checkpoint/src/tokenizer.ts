@@ -9,7 +9,7 @@ import { controlTokens, withoutTokens } from './control-tokens.js'
 import { encodingOf } from './encoding.js'
 import { isRecord, parseJson } from './json.js'
 import { derivedStore, keepTokenizer, keptPlace, openKeptTokenizer, type KeptPlace, type KeptTokenizer } from './kept-tokenizer.js'
-import { requireTokenizers, type NativeEncoding, type NativeTokenizer, type NativeTokenizers } from './native-tokenizers.js'
+import { importTokenizers, requireTokenizers, type NativeEncoding, type NativeTokenizer, type NativeTokenizers } from './native-tokenizers.js'
 import { newerFormat } from './newer-format.js'
 import { skimTokenizer } from './skim-tokenizer.js'
 import { specialTokens } from './special-tokens.js'
@@ -36,15 +36,13 @@ export interface TokenizerFiles {
 }
 
 export interface LoadTokenizerOptions {
-  /** The `tokenizers` package; by default it is imported when a tokenizer is first loaded. */
+  /** The `tokenizers` package; by default the installed one is loaded with the first tokenizer. */
   readonly tokenizers?: NativeTokenizers | undefined
   /**
    * The folder where vocabularies are kept in the form in which they are read on another thread, the next time, or `false` to keep none.
    * Default: `TENON_CACHE`, or the user's cache folder.
    */
   readonly cache?: string | URL | false | undefined
-  /** What `beginTokenizer` began with the same files and options. */
-  readonly begun?: Promise<BegunTokenizer> | undefined
 }
 
 /** What can be done before anybody waits, and on other threads. */
@@ -55,9 +53,9 @@ export interface BegunTokenizer {
   readonly kept: Promise<KeptTokenizer | undefined>
 }
 
-/** Starts to load a tokenizer: all of it where it is kept, and otherwise little. @throws BackendUnavailableError, and what `origin` of the files throws */
+/** Starts to load a tokenizer: all of it where it is kept, and otherwise little. @throws BackendUnavailableError */
 export async function beginTokenizer(files: TokenizerFiles, { tokenizers, cache }: LoadTokenizerOptions): Promise<BegunTokenizer> {
-  const library = tokenizers ?? requireTokenizers()
+  const library = tokenizers ?? requireTokenizers() ?? (await importTokenizers())
   const place = cache === false ? undefined : await placeOf(files, cacheFolder('tokenizers', cache))
   return { library, place, kept: place === undefined ? Promise.resolve(undefined) : openKeptTokenizer(place, library) }
 }
@@ -73,10 +71,12 @@ export async function beginTokenizer(files: TokenizerFiles, { tokenizers, cache 
  * @throws InvalidFileError when a file is malformed, or would crash native code.
  * @throws BackendUnavailableError when the `tokenizers` package has no binary for this platform.
  */
-export async function loadTokenizer(
-  files: TokenizerFiles,
-  options: LoadTokenizerOptions = {},
-): Promise<Tokenizer> {
+export async function loadTokenizer(files: TokenizerFiles, options: LoadTokenizerOptions = {}): Promise<Tokenizer> {
+  return finishTokenizer(files, beginTokenizer(files, options))
+}
+
+/** The rest of the way, from what `beginTokenizer` began with the same files. @throws as `loadTokenizer` does */
+export async function finishTokenizer(files: TokenizerFiles, begun: Promise<BegunTokenizer>): Promise<Tokenizer> {
   const optional = async (file: string) => {
     const text = await files.read(file)
     return text === undefined ? undefined : parseJson(join(files.place, file), text)
@@ -85,8 +85,8 @@ export async function loadTokenizer(
     optional('tokenizer_config.json'),
     optional('special_tokens_map.json'),
   ])
-  const { library, place, ...begun } = await (options.begun ?? beginTokenizer(files, options))
-  const kept = await begun.kept
+  const { library, place, kept: keptOrNot } = await begun
+  const kept = await keptOrNot
   const path = join(files.place, 'tokenizer.json')
   const { json, native, abilities, keeping = Promise.resolve(true) } = kept === undefined ? await readTokenizer(files, { config, specialTokensMap, library, place }) : { ...kept, abilities: checkTokenizerFile(path, kept), keeping: undefined }
   const { pairs, subwordPrefix, paddingSide, bytePairs } = abilities
@@ -176,10 +176,14 @@ export async function loadTokenizer(
   }
 }
 
-/** Where the tokenizer of these files is kept, if it comes from one file. */
+/** Where the tokenizer of these files is kept, if it comes from one file. What is wrong with that, whoever reads it tells. */
 async function placeOf(files: TokenizerFiles, folder: string): Promise<KeptPlace | undefined> {
-  const path = await files.origin?.('tokenizer.json')
-  return path === undefined ? undefined : keptPlace(folder, path)
+  try {
+    const path = await files.origin?.('tokenizer.json')
+    return path === undefined ? undefined : keptPlace(folder, path)
+  } catch {
+    return undefined
+  }
 }
 
 /** Reads the definition whole, on this thread. @throws InvalidFileError, MissingFileError */

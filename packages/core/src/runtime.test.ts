@@ -53,6 +53,18 @@ describe('a task', () => {
     expect(make.log[0]).toBe('files file:///models/m')
   })
 
+  it('tells the source that it will ask for the tokenizer, which whoever only opens a checkpoint may not', async () => {
+    const make = fakes()
+    const told: unknown[] = []
+    const source = make.source('files')
+    const telling = { ...source, open: (reference: string, context: Parameters<Source['open']>[1]) => (told.push(context.tokenizer), source.open(reference, context)) }
+    await using runtime = createRuntime({ plugins: [telling, make.backend('onnx'), make.model, make.task('echo')] })
+    await using opened = await runtime.checkpoint('other')
+    expect(opened.reference).toBe('other')
+    await runtime.task('echo', { model: 'm' })
+    expect(told).toEqual([undefined, true])
+  })
+
   it('may use another task, on the same model unless told otherwise, and frees it', async () => {
     const make = fakes()
     const outer = make.task('outer', async (context) => {

@@ -54,6 +54,28 @@ describe('GraphBuilder', () => {
     expect(build(builder).nodes.map(({ outputs }) => outputs[0])).toEqual(['a', 'b'])
   })
 
+  it('makes what is made later once, when something first reads it, and never where nothing does', () => {
+    const builder = new GraphBuilder('later')
+    const x = builder.input('x', 'float32', ['rows'])
+    const made: string[] = []
+    const later = (name: string) =>
+      builder.later(x.type, () => {
+        made.push(name)
+        return Relu(x)
+      })
+    const [read, given, unread] = [later('read'), later('given'), later('unread')]
+    expect([made, unread.shape]).toEqual([[], ['rows']])
+    const sum = Add(read, Add(read, x))
+    expect(made).toEqual(['read'])
+    expect(builder.producerOf(read)?.op).toBe('Relu')
+    builder.output('y', sum)
+    builder.output('z', given)
+    expect(made).toEqual(['read', 'given'])
+    const graph = builder.build()
+    verify(graph)
+    expect(graph.nodes.map(({ op }) => op)).toEqual(['Relu', 'Add', 'Add', 'Relu'])
+  })
+
   it('adds equal literals once, and different ones not', () => {
     const builder = new GraphBuilder('test')
     const x = builder.input('x', 'float32', [1])

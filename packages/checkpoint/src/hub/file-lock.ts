@@ -66,8 +66,8 @@ async function acquire(path: string, token: string, signal: AbortSignal, onWait:
     const key = JSON.stringify(state)
     if (seen?.state !== key) seen = { state: key, since: performance.now() }
     const unchanged = performance.now() - seen.since
-    if (unchanged >= SILENT || (isGone(state.owner) && unchanged >= GONE)) await remove(path, state.owner?.token)
-    else await pause(LOOK, signal)
+    const isLost = unchanged >= SILENT || (isGone(state.owner) && unchanged >= GONE)
+    if (!isLost || !(await remove(path, state.owner?.token))) await pause(LOOK, signal)
   }
 }
 
@@ -120,8 +120,30 @@ function isGone(owner: Owner | undefined): boolean {
   }
 }
 
-/** Removes the lock of an owner that is gone, and no other: somebody else may have taken it over a moment ago. */
-async function remove(path: string, token: string | undefined): Promise<void> {
+/**
+ * Removes the lock of an owner that is gone, and no other: somebody else may have taken it over a moment ago. One at a time does that;
+ * of two, the second would carry off what the first has just taken.
+ * @returns False where somebody else is at it.
+ */
+async function remove(path: string, token: string | undefined): Promise<boolean> {
+  const claim = `${path}.taking-over`
+  try {
+    await writeFile(claim, '', { flag: 'wx' })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    const { mtimeMs = Date.now() } = (await stat(claim).catch(() => undefined)) ?? {}
+    if (Date.now() - mtimeMs > SILENT) await rm(claim, { force: true }) // whoever claimed it is gone, too
+    return false
+  }
+  try {
+    if ((await ownerOf(path))?.token === token) await carryOff(path, token)
+    return true
+  } finally {
+    await rm(claim, { force: true })
+  }
+}
+
+async function carryOff(path: string, token: string | undefined): Promise<void> {
   const aside = `${path}.${randomUUID().slice(0, 8)}`
   try {
     await rename(path, aside)

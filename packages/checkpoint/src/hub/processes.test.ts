@@ -102,12 +102,31 @@ describe('a lock', () => {
       await mkdir(dirname(path))
       await writeFile(path, JSON.stringify({ token: 'old', ...owner }))
       const began = performance.now()
-      expect(await Promise.all(Array.from({ length: 3 }, () => withFileLock(path, { signal: never }, async () => readFile(path, 'utf8'))))).toHaveLength(3)
+      let inside = 0
+      const alone = async () => {
+        inside++
+        const held = await readFile(path, 'utf8')
+        await setTimeout(5)
+        expect(inside--).toBe(1)
+        return held
+      }
+      expect(new Set(await Promise.all(Array.from({ length: 12 }, () => withFileLock(path, { signal: never }, alone))))).toHaveProperty('size', 12)
       expect(performance.now() - began).toBeGreaterThan(1900)
       expect(performance.now() - began).toBeLessThan(6000)
       expect(await readdir(dirname(path))).toEqual([])
     }
     await Promise.all(owners.map(takeOver))
+  })
+
+  it('of an owner that is gone is taken over though whoever was at that before is gone, too', async () => {
+    const path = await lockIn()
+    await mkdir(dirname(path))
+    await writeFile(path, JSON.stringify({ token: 'old', process: 2 ** 22 + 1, host: hostname() }))
+    await writeFile(`${path}.taking-over`, '')
+    const long = new Date(Date.now() - 60_000)
+    await utimes(`${path}.taking-over`, long, long)
+    expect(await withFileLock(path, { signal: never }, async () => 'taken')).toBe('taken')
+    expect(await readdir(dirname(path))).toEqual([])
   })
 
   it('is waited for while its owner renews it, wherever that runs', async () => {

@@ -9,13 +9,13 @@ import { text } from 'node:stream/consumers'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { onnx } from '@tenon/backend-onnx'
+import { stampOf } from '@tenon/checkpoint'
 import { bytesOf as bytesOfArray, lazyConstant, type Checkpoint, type Constant, type Graph, type Graphs, type Origin, type TenonEvent } from '@tenon/core'
 import { GraphBuilder, verify } from '@tenon/graph'
 import { Add, Gemm, MatMulNBits, Relu } from '@tenon/graph/ops'
 import { build } from 'vite'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { normal, outputOf } from '../test-support.js'
-import { stampOf } from '../weights/checked.js'
 import { evict } from '../weights/evict.js'
 import type { WeightOnlyOptions } from './options.js'
 import { graphsOf, openModel, writeModel } from './test-checkpoint.js'
@@ -340,7 +340,7 @@ describe('what was looked at once', () => {
     const file = await open(path, 'r+')
     await file.write(Buffer.alloc(size >> 2, 77), 0, size >> 2, size >> 1)
     await file.close()
-    await writeFile(`${path}.checked`, await stampOf(path))
+    await writeFile(`${path}.checked`, stampOf(path))
     const trusted = await prepared()
     expect(trusted.codes).toEqual([])
     expect(await bytesOf(trusted.graphs['decoder']!)).not.toEqual(first)

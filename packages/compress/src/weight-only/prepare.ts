@@ -1,10 +1,9 @@
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { withFileLock } from '@tenon/checkpoint'
+import { cacheFolder, withFileLock } from '@tenon/checkpoint'
 import type { Constant, Graph, Graphs, Pass, PrepareContext } from '@tenon/core'
 import { withConstants } from '@tenon/graph'
 import { mergeProducts, packProjections, unflatten } from '@tenon/graph/passes'
-import { cacheFolder } from '../weights/cache-folder.js'
 import { evict } from '../weights/evict.js'
 import { fileIdentity } from '../weights/file-identity.js'
 import { digestOf, sourceBytes, type Entry } from '../weights/kept-file.js'
@@ -63,7 +62,7 @@ async function withKept(graphs: Graphs, settings: Settings, context: PrepareCont
   if (cache === false || entries.length === 0) return graphs
   const paths = pathsOf(checkpoint.constants.values(), entries)
   if (paths.length === 0) return graphs // nothing by which the weights could be known again
-  const path = join(cacheFolder(cache, process.env), `${basename(checkpoint.reference).replaceAll(/[^\w.-]+/g, '-').slice(-60)}-${await keyOf(paths, entries, [checkpoint.config, told])}.safetensors`)
+  const path = join(cacheFolder('weights', cache), `${basename(checkpoint.reference).replaceAll(/[^\w.-]+/g, '-').slice(-60)}-${await keyOf(paths, entries, [checkpoint.config, told])}.safetensors`)
   const notKept = (problem: string) => emit({ type: 'notice', code: 'TENON_WEIGHTS_NOT_KEPT', message: `Quantised weights cannot be kept in ${dirname(path)}: ${problem.replace(`${NOT_WRITTEN} `, '')}. They are computed at each start; name another folder in TENON_CACHE` })
   try {
     const before = await openKept(path, entries, { key: basename(path), signal })

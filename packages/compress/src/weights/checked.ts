@@ -1,16 +1,11 @@
 import { readFile, stat, utimes, writeFile } from 'node:fs/promises'
+import { stampOf } from '@tenon/checkpoint'
 
 /** Beside a kept file: what it was like when all of it was looked at. Its own time says when the file was last used. */
 export const besides = (path: string): string => `${path}.checked`
 
 /** Milliseconds after which whatever is written to a file gives it another time. */
 const SETTLED = 100
-
-/** What changes whenever a file is written to, or another is put in its place. @throws where there is no file */
-export async function stampOf(path: string): Promise<string> {
-  const { size, mtimeNs, ctimeNs, ino } = await stat(path, { bigint: true })
-  return [size, mtimeNs, ctimeNs, ino].join(' ')
-}
 
 /** Whether the file is what it was when it was looked at. */
 export async function wasChecked(path: string, stamp: string): Promise<boolean> {
@@ -23,7 +18,7 @@ export async function wasChecked(path: string, stamp: string): Promise<boolean> 
  */
 export async function markChecked(path: string, stamp: string): Promise<void> {
   const { ctimeMs } = await stat(path)
-  if (Date.now() - ctimeMs < SETTLED || (await stampOf(path)) !== stamp) return
+  if (Date.now() - ctimeMs < SETTLED || stampOf(path) !== stamp) return
   await writeFile(besides(path), stamp, { mode: 0o600 }).catch(() => undefined)
 }
 

@@ -1,14 +1,12 @@
 import fs from 'node:fs'
 import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
-import { homedir, tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { openSafetensors, writeSafetensors } from '@tenon/checkpoint'
 import { bytesOf, inlineConstant, lazyConstant, type Constant } from '@tenon/core'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { counted, normal } from '../test-support.js'
-import { cacheFolder } from './cache-folder.js'
 import { derive, type Derivation } from './derive.js'
 import { fileIdentity } from './file-identity.js'
 import { quantizer } from './quantizer.js'
@@ -107,19 +105,5 @@ describe('a file of weights', () => {
     const plain = await fileIdentity(join(folder, 'plain'))
     await rename(join(folder, 'plain'), join(folder, 'moved'))
     expect(await fileIdentity(join(folder, 'moved'))).not.toEqual(plain)
-  })
-})
-
-describe('the folder of kept weights', () => {
-  it.each<[string, string | URL | undefined, Record<string, string>, string, string]>([
-    ['what was told', '/told', { TENON_CACHE: '/own' }, 'linux', '/told'],
-    ['also as an address', pathToFileURL('/told'), {}, 'linux', '/told'],
-    ['below TENON_CACHE', undefined, { TENON_CACHE: '/own', XDG_CACHE_HOME: '/xdg' }, 'linux', '/own/weights'],
-    ['below XDG_CACHE_HOME', undefined, { XDG_CACHE_HOME: '/xdg' }, 'darwin', '/xdg/tenon/weights'],
-    ['below ~/.cache on Linux', undefined, { TENON_CACHE: ' ' }, 'linux', join(homedir(), '.cache/tenon/weights')],
-    ['below ~/Library/Caches on a Mac', undefined, {}, 'darwin', join(homedir(), 'Library/Caches/tenon/weights')],
-    ['below LOCALAPPDATA on Windows', undefined, { LOCALAPPDATA: '/local' }, 'win32', '/local/tenon/weights'],
-  ])('is %s', (_, told, environment, platform, folder) => {
-    expect(resolve(cacheFolder(told, environment, platform))).toBe(resolve(folder))
   })
 })

@@ -1,8 +1,8 @@
 import { open } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
-import { openSafetensors } from '@tenon/checkpoint'
+import { openSafetensors, stampOf } from '@tenon/checkpoint'
 import { InvalidFileError, throwIfAborted, type Constant } from '@tenon/core'
-import { markChecked, markUsed, stampOf, wasChecked } from './checked.js'
+import { markChecked, markUsed, wasChecked } from './checked.js'
 import { FORMAT, tensorsOf, type Entry } from './kept-file.js'
 
 /**
@@ -13,7 +13,7 @@ import { FORMAT, tensorsOf, type Entry } from './kept-file.js'
 export async function openKept(path: string, entries: readonly Entry[], { key, signal }: { readonly key: string; readonly signal?: AbortSignal | undefined }): Promise<ReadonlyMap<string, Constant> | string | undefined> {
   try {
     await using file = await openSafetensors(path, { signal })
-    const stamp = await stampOf(path)
+    const stamp = stampOf(path)
     const { metadata, tensors } = file
     if (metadata['format'] !== FORMAT || metadata['key'] !== key) return 'is of another model'
     const lacking = lackOf(tensors, entries)
