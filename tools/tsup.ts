@@ -1,5 +1,6 @@
-import { readFileSync, writeFileSync } from 'node:fs'
-import { basename } from 'node:path'
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { defineConfig, type Options } from 'tsup'
 
 interface Manifest {
@@ -46,7 +47,16 @@ const privateNames: NonNullable<Options['plugins']>[number] = {
   },
 }
 
+/** Of what is built: whatever a package keeps for its next start is kept under it, so that other code never takes it for its own. */
+function digestOfSources(): string {
+  const hash = createHash('sha256')
+  const sources = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+  for (const name of sources.toSorted()) hash.update(JSON.stringify([name, readFileSync(join('src', name), 'utf8')]))
+  return hash.digest('hex').slice(0, 16)
+}
+
 const shared: Options = {
+  define: { TENON_REVISION: JSON.stringify(digestOfSources()) },
   target: 'node20', // also lowers `using` and `await using`, which Node 20 cannot parse
   sourcemap: true,
   splitting: true, // what two entries share exists once, in CJS too

@@ -1,8 +1,8 @@
-import { BackendError, BackendUnavailableError, throwIfAborted, UnsupportedOpError, type Backend, type CompileContext, type DataType, type Executable, type Graph } from '@tenon/core'
+import { AbortedError, BackendError, BackendUnavailableError, throwIfAborted, UnsupportedOpError, type Backend, type CompileContext, type DataType, type Executable, type Graph } from '@tenon/core'
 import { checkUpdates } from '@tenon/graph'
 import { lower } from '@tenon/graph/passes'
 
-import type { Binding } from './binding.js'
+import type { Binding, Part } from './binding.js'
 import { chooseBinding } from './choose-binding.js'
 import type { DeviceSettings } from './devices.js'
 import { OnnxExecutable } from './executable.js'
@@ -10,6 +10,7 @@ import { findInstallation } from './library.js'
 import { checkPluginOptions, checkTaskOptions, type OnnxOptions, type OnnxPluginOptions, type Settings } from './options.js'
 import { outputSizes } from './output-sizes.js'
 import { divide } from './parts/divide.js'
+import { keptParts } from './parts/kept-parts.js'
 import { namesOf, prepareParts } from './parts/prepare-parts.js'
 import { probe } from './probe.js'
 import { proveDevice } from './prove-device.js'
@@ -51,13 +52,22 @@ export function onnx(options: OnnxPluginOptions = {}): Backend<'onnx', OnnxOptio
     const chosen = await chooseDevice(settings, loaded, proven, device)
     if (chosen.passedOver !== undefined) emit({ type: 'notice', code: 'TENON_ONNX_DEVICE_FALLBACK', message: `'${graph.name}' runs on ${chosen.device.device}: ${chosen.passedOver}` })
 
-    const lowered = lower({ name: 'onnx', supports: supportsNode }).apply(graph)
-    checkTypes(lowered, loaded.kind)
-    const divided = prepack && chosen.device.device === 'cpu' ? divide(lowered, loaded.mostParts) : [lowered]
-    const parts = await prepareParts(divided, { temporaryFolder: settings.temporaryFolder, signal })
-    const updates = updatesOf(graph)
+    const most = prepack && chosen.device.device === 'cpu' ? loaded.mostParts : 1
+    const kept = keptParts(graph, [loaded.kind, most])
     const sizes = graph.updates === undefined ? graph.outputs.map(() => undefined) : outputSizes(graph) // what updates its feeds is run step after step
-    const session = await loaded.open(parts, { ...namesOf(graph), updates, sizes, device: chosen.device, prepack }, signal)
+    const open = (parts: readonly Part[]) => loaded.open(parts, { ...namesOf(graph), updates: updatesOf(graph), sizes, device: chosen.device, prepack }, signal)
+    const make = async () => {
+      const lowered = lower({ name: 'onnx', supports: supportsNode }).apply(graph)
+      checkTypes(lowered, loaded.kind)
+      checkUpdates(graph)
+      const made = await prepareParts(divide(lowered, most), { temporaryFolder: settings.temporaryFolder, signal })
+      kept?.write(made)
+      return made
+    }
+    const before = kept?.read()
+    const loadedBefore = before && (await open(before).catch(throwIfAbort))
+    const parts = loadedBefore === undefined ? await make() : before!
+    const session = loadedBefore ?? (await open(parts))
     const executable = new OnnxExecutable(graph, session, () => {
       executables.delete(executable)
       emit({ type: 'memory', name: `weights of '${graph.name}'`, bytes: 0 })
@@ -93,9 +103,13 @@ export function onnx(options: OnnxPluginOptions = {}): Backend<'onnx', OnnxOptio
   }
 }
 
-/** For each output, the index of the input it takes the place of. @throws InvalidGraphError where something might read the old value later */
+/** What was kept and cannot be loaded is made again. */
+function throwIfAbort(error: unknown): undefined {
+  if (AbortedError.isInstance(error)) throw error
+}
+
+/** For each output, the index of the input it takes the place of. */
 function updatesOf(graph: Graph): readonly (number | undefined)[] {
-  checkUpdates(graph)
   return graph.outputs.map(({ name }) => {
     const updated = graph.updates?.get(name)
     return updated === undefined ? undefined : graph.inputs.findIndex((input) => input.name === updated)

@@ -1,4 +1,5 @@
 export { cacheFolder } from './cache-folder.js'
+export { derivedStore } from './derived-store.js'
 export { files, type FilesOptions } from './files.js'
 export { openFolder, type OpenFolderOptions } from './folder.js'
 export { withFileLock, type LockedWork, type LockOptions } from './hub/file-lock.js'

@@ -1,10 +1,9 @@
-import { createHash, randomUUID } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { readFileSync, realpathSync } from 'node:fs'
-import { access, constants, mkdir, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { access, constants, mkdir, readdir, rm, stat, utimes } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
-import { crc32 } from 'node:zlib'
-import type { DerivedStore } from '@tenon/core'
+import { writeWhole } from './derived-store.js'
 import { isRecord } from './json.js'
 import type { NativeTokenizer, NativeTokenizers } from './native-tokenizers.js'
 import { mergesIn, type SkimmedTokenizer } from './skim-tokenizer.js'
@@ -16,8 +15,6 @@ const WORTHWHILE = 2 ** 19
 const MOST = 16
 /** Milliseconds after which files that belong to nothing are of processes that are gone. */
 const ABANDONED = 3600 * 1000
-/** Bytes of a checksum: a multiple of four, so that numbers behind it stand where they can be looked at. */
-const CHECKSUM = 4
 /** Counted up when what is kept changes, or how it is read again, or what the vocabularies of GGUF files become. */
 export const FORM = 1
 
@@ -80,26 +77,6 @@ export async function openKeptTokenizer(place: KeptPlace, { Tokenizer, BPE, Adde
     return { json, native }
   } catch {
     return undefined // what it was made of is read instead
-  }
-}
-
-/** What others keep beside a tokenizer, each file with its checksum before it. @param keeping Whether the tokenizer itself is, or will be, kept. */
-export function derivedStore({ base }: KeptPlace, keeping: Promise<boolean>): DerivedStore {
-  return {
-    read(name) {
-      try {
-        const bytes = readFileSync(`${base}.${name}`)
-        return bytes.length >= CHECKSUM && crc32(bytes.subarray(CHECKSUM)) === bytes.readUInt32LE() ? new Uint8Array(bytes.buffer, bytes.byteOffset + CHECKSUM, bytes.length - CHECKSUM) : undefined
-      } catch {
-        return undefined
-      }
-    },
-    async write(name, bytes) {
-      if (!(await keeping)) return
-      const checksum = Buffer.alloc(CHECKSUM)
-      checksum.writeUInt32LE(crc32(bytes))
-      await writeWhole(`${base}.${name}`, Buffer.concat([checksum, bytes])).catch(() => undefined)
-    },
   }
 }
 
@@ -169,17 +146,6 @@ async function isWritable(folder: string): Promise<boolean> {
     return true
   } catch {
     return false
-  }
-}
-
-async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {
-  const temporary = `${path}.${randomUUID()}.tmp`
-  try {
-    await writeFile(temporary, content, { mode: 0o600, flag: 'wx' })
-    await rename(temporary, path)
-  } catch (error) {
-    await rm(temporary, { force: true })
-    throw error
   }
 }
 

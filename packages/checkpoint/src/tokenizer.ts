@@ -5,10 +5,11 @@ import { addedTokens } from './added-tokens.js'
 import { cacheFolder } from './cache-folder.js'
 import { checkTokenizerFile, side } from './check-tokenizer-file.js'
 import { cleanUpSpaces } from './clean-up-spaces.js'
+import { derivedStore } from './derived-store.js'
 import { controlTokens, withoutTokens } from './control-tokens.js'
 import { encodingOf } from './encoding.js'
 import { isRecord, parseJson } from './json.js'
-import { derivedStore, keepTokenizer, keptPlace, openKeptTokenizer, type KeptPlace, type KeptTokenizer } from './kept-tokenizer.js'
+import { keepTokenizer, keptPlace, openKeptTokenizer, type KeptPlace, type KeptTokenizer } from './kept-tokenizer.js'
 import { importTokenizers, requireTokenizers, type NativeEncoding, type NativeTokenizer, type NativeTokenizers } from './native-tokenizers.js'
 import { newerFormat } from './newer-format.js'
 import { skimTokenizer } from './skim-tokenizer.js'
@@ -149,7 +150,7 @@ export async function finishTokenizer(files: TokenizerFiles, begun: Promise<Begu
 
   return {
     vocabularySize: native.getVocabSize(true),
-    derived: place && derivedStore(place, keeping),
+    derived: place && derivedStore(place.base, keeping),
     addedTokens: addedTokens(json, (token) => native.tokenToId(token)),
     special: Object.freeze(specialTokens(config, specialTokensMap)),
     maxLength: maxLengthOf(config),

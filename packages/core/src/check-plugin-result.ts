@@ -8,6 +8,7 @@ const expected = {
   pass: { name: 'string', apply: 'function' },
   build: {},
   prepare: {},
+  recall: {},
 } as const
 
 /**

@@ -1,7 +1,7 @@
 import { AUTO } from './auto.js'
 import type { Backend } from './backend.js'
 import { checkResult } from './check-plugin-result.js'
-import type { Compressor, PrepareContext } from './compressor.js'
+import type { Compressor, PrepareContext, RecallContext } from './compressor.js'
 import { checkOptions, InvalidOptionError } from './errors/invalid-option-error.js'
 import { NoSuchBackendError } from './errors/no-such-backend-error.js'
 import { NoSuchCompressorError } from './errors/no-such-compressor-error.js'
@@ -19,6 +19,7 @@ export interface Chosen<T> {
 export interface ChosenCompressor {
   readonly pass: (role: string) => Pass
   readonly prepare?: (graphs: Graphs, context: PrepareContext) => Promise<Graphs>
+  readonly recall?: (context: RecallContext) => Promise<Graphs | undefined>
   /** Equal for equal choices. */
   readonly key: string
 }
@@ -94,6 +95,12 @@ export function chooseCompressor(plugins: readonly Compressor[], choice: unknown
   return {
     pass: (role) => plugin.pass(options as never, role),
     ...(plugin.prepare && { prepare: async (graphs, context) => checkResult(plugin, 'prepare', await plugin.prepare!(graphs, options as never, context)) }),
+    ...(plugin.recall && {
+      recall: async (context) => {
+        const graphs = await plugin.recall!(options as never, context)
+        return graphs === undefined ? undefined : checkResult(plugin, 'recall', graphs)
+      },
+    }),
     key: `${plugin.name} ${keyOf(options)}`,
   }
 }

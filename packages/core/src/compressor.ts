@@ -8,6 +8,12 @@ export interface PrepareContext {
   readonly checkpoint: Checkpoint
   readonly emit: Emit
   readonly signal?: AbortSignal
+  /** What was built, and by which definition: another text wherever other graphs may come of the same config and weights. Absent where the family does not tell. */
+  readonly built?: string
+}
+
+export interface RecallContext extends PrepareContext {
+  readonly built: string
 }
 
 /** Makes a pass that trades size or time for accuracy. */
@@ -23,4 +29,10 @@ export interface Compressor<Name extends string = string, Options extends object
    * @throws AbortedError
    */
   prepare?(graphs: Graphs, options: Options, context: PrepareContext): Promise<Graphs>
+  /**
+   * The graphs that `prepare` gave before, in this process or an earlier one, for what was built the same way of the same checkpoint;
+   * `undefined` where nothing of it is kept. Asked before anything is built.
+   * @throws AbortedError
+   */
+  recall?(options: Options, context: RecallContext): Promise<Graphs | undefined>
 }

@@ -1,4 +1,5 @@
 import type { Constant } from './constant.js'
+import { derivedOf } from './derived-store.js'
 import type { Attribute, Graph } from './graph.js'
 
 let count = 0
@@ -34,8 +35,8 @@ const sameConstant = (constant: Constant) =>
 
 const typeAndShape = ({ dtype, shape }: Constant) => `${dtype}[${shape.join()}]`
 
-/** A text that two graphs share only where they compute the same: equal nodes over the same weights. */
-export const graphKey = (graph: Graph): string => describe(graph, sameConstant)
+/** A text that two graphs share only where they compute the same: equal nodes over the same weights. One that has a place of its own is not looked at for it. */
+export const graphKey = (graph: Graph): string => (derivedOf(graph) === undefined ? describe(graph, sameConstant) : numberOf(graph))
 
 /** A text that two graphs share where they compute alike, over weights of the same types and shapes: what takes as long. */
 export const shapeKey = (graph: Graph): string => describe(graph, typeAndShape)

@@ -18,6 +18,11 @@ export interface Model<Name extends string = string> {
   /** The `model_type` of the configs it reads. */
   readonly name: Name
   readonly heads: readonly string[]
+  /**
+   * Another text whenever `build` would make other graphs of a checkpoint whose config and weights are the same. With one, a later
+   * process may take what was kept of the graphs for them, and need not build any. Default: graphs are built each time.
+   */
+  readonly revision?: string | undefined
   /** The most tokens one text may have, special tokens included, as far as the positions limit it. */
   maxLength?(checkpoint: Checkpoint): number | undefined
   /**

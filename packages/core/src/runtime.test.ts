@@ -1,8 +1,8 @@
 import { describe, expect, it, vi } from 'vitest'
 import {
   AbortedError, BackendUnavailableError, createRuntime, DisposedError, DuplicatePluginError, InvalidInputError, InvalidPluginError, ModelNotFoundError,
-  NoSuchBackendError, NoSuchCompressorError, NoSuchFamilyError, NoSuchHeadError, NoSuchTaskError, inlineConstant, lazyConstant,
-  type Backend, type Checkpoint, type Constant, type Executable, type Graph, type ModelChoices, type Plugin, type Probe, type Source, type TaskContext, type TenonEvent,
+  NoSuchBackendError, NoSuchCompressorError, NoSuchFamilyError, NoSuchHeadError, NoSuchTaskError, inlineConstant, keepBeside, lazyConstant,
+  type Backend, type Checkpoint, type Constant, type Executable, type Graph, type Graphs, type ModelChoices, type Plugin, type PrepareContext, type Probe, type RecallContext, type Source, type TaskContext, type TenonEvent,
 } from './index.js'
 import { fakes, graph } from './testing/fakes.js'
 
@@ -147,6 +147,41 @@ describe('opening and building without a task', () => {
     expect(make.live.size).toBe(0)
     await runtime.dispose()
     await expect(runtime.checkpoint('m')).rejects.toThrow(DisposedError)
+  })
+
+  it('takes what the compressor kept of graphs that were built the same way, and builds none', async () => {
+    const make = fakes()
+    const kept = new Map<string, Graph>()
+    const built: unknown[] = []
+    const compressor = {
+      ...make.compressor,
+      async prepare(graphs: Graphs, _options: never, context: PrepareContext) {
+        built.push(context.built)
+        if (context.built !== undefined) kept.set(context.built, graphs['model']!)
+        return graphs
+      },
+      async recall(_options: never, { built, checkpoint, emit }: RecallContext): Promise<Graphs | undefined> {
+        expect([checkpoint.reference, typeof emit]).toEqual(['m', 'function'])
+        const model = kept.get(built)
+        return model && { model }
+      },
+    }
+    const build = vi.fn<typeof make.model.build>(make.model.build)
+    const opened = async (revision: string | undefined, options: { readonly roles?: readonly string[] } = {}) => {
+      const asking = make.task('asking', async (context) => void seen.push((await context.open('base', options.roles)).graphs['model']!))
+      const seen: Graph[] = []
+      await using runtime = createRuntime({ plugins: [make.source('files'), make.backend('onnx'), { ...make.model, build, revision }, compressor, asking] })
+      await runtime.task('asking', { model: 'm', compress: 'int8' })
+      return seen[0]
+    }
+    const first = await opened('1')
+    expect(await opened('1')).toBe(first)
+    expect(build).toHaveBeenCalledTimes(1)
+    expect(await opened('2')).not.toBe(first) // another definition
+    expect(await opened('1', { roles: ['model'] })).not.toBe(first) // other graphs of it
+    expect(build).toHaveBeenCalledTimes(3)
+    await opened(undefined)
+    expect([build.mock.calls.length, built.at(-1), new Set(built).size]).toEqual([4, undefined, 4])
   })
 
   it('tells how long a text may be, where the family knows', async () => {
@@ -352,6 +387,16 @@ describe('a plugin that breaks its contract while it is used', () => {
   })
 })
 
+describe('a compressor that recalls what are no graphs', () => {
+  it('is told by its name', async () => {
+    const make = fakes()
+    const runtime = untyped(make.source('files'), make.backend('onnx'), { ...make.model, revision: '1' }, { ...make.compressor, recall: async () => 3 }, make.task('echo'))
+    const error = await failure(runtime.task('echo', { model: 'm', compress: 'int8' } as never))
+    expect(error.message).toContain("The compressor 'int8' gave a value of type number where recall() was called")
+    expect(make.live.size).toBe(0)
+  })
+})
+
 describe('what tasks share', () => {
   const plugins = (make: ReturnType<typeof fakes>) => [make.source('files'), make.backend('onnx'), make.model, make.compressor, make.task('echo'), make.task('other')] as const
 
@@ -396,6 +441,19 @@ describe('what tasks share', () => {
     await using runtime = createRuntime({ plugins: [make.source('files'), make.backend('onnx'), make.model, compiling] })
     await runtime.task('compiling', { model: 'm' })
     expect(make.log.filter((line) => line === 'onnx scaled {}')).toHaveLength(5)
+  })
+
+  it('are executables of graphs that have a place of their own by being the same graph', async () => {
+    const make = fakes()
+    const [one, other] = [graph('placed'), graph('placed')]
+    const looked = vi.fn<() => Graph['nodes']>(() => [])
+    for (const each of [one, other]) Object.defineProperty(each, 'nodes', { get: looked })
+    for (const each of [one, other]) keepBeside(each, { read: () => undefined, write: async () => undefined })
+    const compiling = make.task('compiling', async (context) => void (await Promise.all([one, one, other].map((each) => context.compile(each)))))
+    await using runtime = createRuntime({ plugins: [make.source('files'), make.backend('onnx'), make.model, compiling] })
+    await runtime.task('compiling', { model: 'm' })
+    expect(make.log.filter((line) => line === 'onnx placed {}')).toHaveLength(2)
+    expect(looked).not.toHaveBeenCalled()
   })
 
   it('is of no use to a task that was disposed of', async () => {

@@ -262,10 +262,15 @@ async function build(plugins: PluginTable, checkpoint: Checkpoint, wanted: Build
   if (typeof modelType !== 'string') throw new InvalidInputError({ what: 'the checkpoint', problem: 'is none', remedy: 'pass what runtime.checkpoint gives' })
   const family = plugins.models.find((model) => model.name === modelType)
   if (family === undefined) throw new NoSuchFamilyError({ reference: checkpoint.reference, modelType, available: plugins.models.map((model) => model.name) })
-  const built = await checkResult(family, 'build', await family.build(checkpoint, wanted))
-  const compressed = compress === undefined ? built : compressEach(built, compress)
-  const graphs = compress?.prepare === undefined ? compressed : await compress.prepare(compressed, { checkpoint, ...contextOf(working) })
-  return { checkpoint, graphs, maxLength: family.maxLength?.(checkpoint) }
+  const how = family.revision === undefined ? undefined : keyOf([family.name, family.revision, wanted])
+  const recalled = how === undefined ? undefined : await compress?.recall?.({ checkpoint, ...contextOf(working), built: how })
+  return { checkpoint, graphs: recalled ?? (await buildGraphs()), maxLength: family.maxLength?.(checkpoint) }
+
+  async function buildGraphs(): Promise<Graphs> {
+    const built = await checkResult(family!, 'build', await family!.build(checkpoint, wanted))
+    const compressed = compress === undefined ? built : compressEach(built, compress)
+    return compress?.prepare === undefined ? compressed : compress.prepare(compressed, { checkpoint, ...contextOf(working), ...(how !== undefined && { built: how }) })
+  }
 }
 
 /** Roles that share a graph go on sharing one unless the compressor has different passes for them. */

@@ -1,3 +1,5 @@
+import type { DerivedStore } from './derived-store.js'
+
 /** A text as a model reads it. */
 export interface Encoding {
   readonly ids: readonly number[]
@@ -50,14 +52,6 @@ export interface AddedToken {
 }
 
 /** Text to ids and back. Lone surrogates are read as U+FFFD; offsets still hold. */
-/** What takes long to make of a vocabulary, kept beside it for the next process that loads it. */
-export interface DerivedStore {
-  /** What was written under this name, as it was; `undefined` where there is nothing. */
-  read(name: string): Uint8Array | undefined
-  /** What cannot be kept is not. @param name Counts up with the form of what is written: `'spelling-1'`. */
-  write(name: string, bytes: Uint8Array): Promise<void>
-}
-
 export interface Tokenizer {
   readonly vocabularySize: number
   encode(text: TextOrPair, options?: EncodeOptions): Promise<Encoding>

@@ -4,6 +4,7 @@ export { canonical, difference, exactQuotient, product, quotient, sum, volume } 
 export { integer, integers, scalar } from './literals.js'
 export { defineOp, Value } from './op.js'
 export type { AttributesOf, AttributeSpec, AttributeTable, Differentiated, FilledAttributes, GradientRule, HostArray, InferContext, Op, OpDefinition, OpTable, Producer, Slots, ValueType } from './op.js'
+export { revisionOf } from './revision.js'
 export { extend, inferTypes, rewrite, type Rule, type Visit } from './rewrite.js'
 export { axisIndex, broadcast, sameSize, sameType } from './shapes.js'
 export { verify } from './verify.js'

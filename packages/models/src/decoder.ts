@@ -5,6 +5,7 @@ import { fuseSkipNorm, mergeProducts } from '@tenon/graph/passes'
 import { only } from './config.js'
 import { fromRows, linear, toRows } from './layers.js'
 import { readExported } from './read-exported.js'
+import { revision } from './revision.js'
 import { texts } from './texts.js'
 import { Weights, type Spellings } from './weights.js'
 
@@ -66,6 +67,7 @@ export function defineDecoder<Name extends string, Config extends DecoderConfig>
     version: 'v1',
     name: family.name,
     heads: [HEAD],
+    revision: revision(),
     maxLength: (checkpoint) => family.maxLength?.(family.config(checkpoint)),
     async build(checkpoint, { head, roles }) {
       if (head !== HEAD) throw new NoSuchHeadError({ family: family.name, head, available: [HEAD] })

@@ -12,6 +12,8 @@ export interface PreparedModel {
   readonly folder: string | undefined
   /** Bytes of all weights, wherever they lie. */
   readonly weightBytes: number
+  /** Whether all weights lie where they lay before, and not in a file that is deleted when the model is released. */
+  readonly isLasting: boolean
   /** Deletes what was written for it. */
   release(): Promise<void>
 }
@@ -63,7 +65,7 @@ export async function prepareModel(graph: Graph, { temporaryFolder, signal }: { 
     await spill?.close()
     const complete = embedded.size === 0 ? graph : { ...graph, constants: new Map([...graph.constants, ...embedded]) }
     const bytes = encodeOnnx(complete, { externalData: (_name, constant) => locations.get(constant) })
-    return { bytes, folder: files.root, weightBytes, release: async () => spill?.delete() }
+    return { bytes, folder: files.root, weightBytes, isLasting: spill === undefined, release: async () => spill?.delete() }
   } catch (error) {
     await spill?.delete()
     throw error

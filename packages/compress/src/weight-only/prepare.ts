@@ -4,6 +4,7 @@ import { cacheFolder, withFileLock } from '@tenon/checkpoint'
 import type { Constant, Graph, Graphs, Pass, PrepareContext } from '@tenon/core'
 import { withConstants } from '@tenon/graph'
 import { mergeProducts, packProjections, unflatten } from '@tenon/graph/passes'
+import { keepGraphs } from '../graphs/kept-graphs.js'
 import { evict } from '../weights/evict.js'
 import { fileIdentity } from '../weights/file-identity.js'
 import { digestOf, sourceBytes, type Entry } from '../weights/kept-file.js'
@@ -11,7 +12,7 @@ import { lackOf, openKept } from '../weights/open-kept.js'
 import { NOT_WRITTEN } from '../weights/quantizer.js'
 import { sourceOf } from '../weights/source-of.js'
 import { NotKept, writeKept } from '../weights/write-kept.js'
-import { deferredGraph, isDeferred } from './deferred-graph.js'
+import { deferredGraph, isDeferred, whenMade } from './deferred-graph.js'
 import { hasExperts } from './experts-of.js'
 import type { Settings } from './options.js'
 import { ofEntry, Plan } from './plan.js'
@@ -22,7 +23,10 @@ import { ofEntry, Plan } from './plan.js'
  * @throws AbortedError, and what reading the weights throws.
  */
 export async function prepare(graphs: Graphs, settings: Settings, context: PrepareContext): Promise<Graphs> {
-  return quickened(await withKept(oneForm(graphs, settings), settings, context))
+  const { graphs: over, path } = await withKept(oneForm(graphs, settings), settings, context)
+  const prepared = quickened(over)
+  if (path !== undefined) await keepGraphs(prepared, path, settings, context, Promise.all(Object.values(prepared).map(whenMade)))
+  return prepared
 }
 
 /** Prompts are read by the decoder itself where the weights have one form for both, which a pass, seeing one graph at a time, cannot tell. */
@@ -49,7 +53,8 @@ function changed(graph: Graph, passes: readonly Pass[]): Graph {
   return isDeferred(graph) ? deferredGraph(change) : change()
 }
 
-async function withKept(graphs: Graphs, settings: Settings, context: PrepareContext): Promise<Graphs> {
+/** The graphs over a file of weights, and its path; or as they were, where there is none. */
+async function withKept(graphs: Graphs, settings: Settings, context: PrepareContext): Promise<{ readonly graphs: Graphs; readonly path?: string }> {
   const { checkpoint, emit, signal } = context
   const { cache, cacheBytes } = settings
   // What is looked at later says nothing of itself yet: what it is made of, and how, is told by the others and by the settings.
@@ -59,9 +64,9 @@ async function withKept(graphs: Graphs, settings: Settings, context: PrepareCont
   const told = now.length < all.size ? [Object.keys(graphs), { ...settings, cache: undefined, cacheBytes: undefined }] : []
   const plan = new Plan(now)
   const { entries } = plan
-  if (cache === false || entries.length === 0) return graphs
+  if (cache === false || entries.length === 0) return { graphs }
   const paths = pathsOf(checkpoint.constants.values(), entries)
-  if (paths.length === 0) return graphs // nothing by which the weights could be known again
+  if (paths.length === 0) return { graphs } // nothing by which the weights could be known again
   const path = join(cacheFolder('weights', cache), `${basename(checkpoint.reference).replaceAll(/[^\w.-]+/g, '-').slice(-60)}-${await keyOf(paths, entries, [checkpoint.config, told])}.safetensors`)
   const notKept = (problem: string) => emit({ type: 'notice', code: 'TENON_WEIGHTS_NOT_KEPT', message: `Quantised weights cannot be kept in ${dirname(path)}: ${problem.replace(`${NOT_WRITTEN} `, '')}. They are computed at each start; name another folder in TENON_CACHE` })
   try {
@@ -75,12 +80,12 @@ async function withKept(graphs: Graphs, settings: Settings, context: PrepareCont
       return graph
     }
     const made = new Map(Array.from(all, (graph) => [graph, plan.has(graph) ? done(graph) : deferredGraph(() => done(graph))]))
-    return Object.fromEntries(Object.entries(graphs).map(([role, graph]) => [role, made.get(graph)!]))
+    return { graphs: Object.fromEntries(Object.entries(graphs).map(([role, graph]) => [role, made.get(graph)!])), path }
   } catch (error) {
     if (!(error instanceof NotKept) && !(error instanceof Error && error.message.startsWith(NOT_WRITTEN))) throw error
     if (signal?.aborted) throw error
     notKept(error.message)
-    return graphs
+    return { graphs }
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Compressor, Pass } from '@tenon/core'
+import { recallGraphs } from '../graphs/kept-graphs.js'
 import { deferredGraph } from './deferred-graph.js'
 import { settingsOf, type WeightOnlyOptions } from './options.js'
 import { prepare } from './prepare.js'
@@ -29,6 +30,12 @@ export function weightOnly(defaults: WeightOnlyOptions = {}): Compressor<'weight
       const asked = { ...defaults, ...options }
       tellStored(context.checkpoint, asked.bits, context.emit)
       return prepare(graphs, settingsOf(asked), context)
+    },
+    async recall(options, context) {
+      const asked = { ...defaults, ...options }
+      const graphs = await recallGraphs(settingsOf(asked), context)
+      if (graphs !== undefined) tellStored(context.checkpoint, asked.bits, context.emit)
+      return graphs
     },
   }
 }

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
 import { openSafetensors, stampOf } from '@tenon/checkpoint'
-import { InvalidFileError, throwIfAborted, type Constant } from '@tenon/core'
+import { byteLength, InvalidFileError, throwIfAborted, type Constant, type FileRange, type NumericType } from '@tenon/core'
 import { markChecked, markUsed, wasChecked } from './checked.js'
 import { FORMAT, tensorsOf, type Entry } from './kept-file.js'
 
@@ -25,12 +25,18 @@ export async function openKept(path: string, entries: readonly Entry[], { key, s
       if (damaged !== undefined) return damaged
       await markChecked(path, stamp)
     }
-    return new Map(Array.from(tensors, ([name, { dtype, shape, byteLength, file }]) => [name, { dtype, shape, byteLength, file: file!, bytes: () => readRange(file!.path, file!.offset, byteLength) }]))
+    return new Map(Array.from(tensors, ([name, { dtype, shape, file }]) => [name, keptConstant(dtype, shape, file!)]))
   } catch (error) {
     throwIfAborted(signal)
     const { code } = error as { code?: string }
     return code === 'TENON_MISSING_FILE' ? undefined : `cannot be read: ${error instanceof Error ? error.message : String(error)}`
   }
+}
+
+/** A tensor of a kept file. */
+export function keptConstant(dtype: NumericType, shape: readonly number[], file: FileRange): Constant {
+  const length = byteLength(dtype, shape)
+  return { dtype, shape, byteLength: length, file, bytes: () => readRange(file.path, file.offset, length) }
 }
 
 /** The first tensor that is not there, or is another. */
