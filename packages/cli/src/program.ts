@@ -51,7 +51,7 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
     })
     .addHelpText(
       'after',
-      examples(context.out, [
+      () => examples(context.out, [
         ['tenon ask "How long should oak dry?" ./documents', 'answer from your own files'],
         ['tenon chat --model ./SmolLM2-135M-Instruct', 'talk with a model'],
         ['tenon complete main.py --at 12:5 --model ./coder', 'what comes next in a source file'],
@@ -77,7 +77,7 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
     .option('-t, --threshold <score>', 'least score of an answer, 0 to 1 (default: 0.5)', number(0, 1))
     .addHelpText(
       'after',
-      examples(context.out, [
+      () => examples(context.out, [
         ['tenon ask "How long should oak dry?" ./documents', ''],
         ['tenon ask -q "Who?" -q "When?" history.md', 'several questions'],
         ['tenon ask "How long should oak dry?" ./documents --store ./kb', 'and the next time without ./documents'],
@@ -103,7 +103,7 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
     .option('--drop-oldest', 'leave the oldest turns out where the conversation is longer than the context, rather than fail')
     .addHelpText(
       'after',
-      examples(context.out, [
+      () => examples(context.out, [
         ['tenon chat --model ./SmolLM2-135M-Instruct', 'a conversation; /help says what else can be typed'],
         ['tenon chat "What is a tenon?" -m model.gguf --stats', 'one answer'],
         ['cat notes.md | tenon chat "What is to be done?" -m model.gguf', 'about what is piped in'],
@@ -135,7 +135,7 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
     .option('--no-healing', 'do not let the last token before the place become another')
     .addHelpText(
       'after',
-      examples(context.out, [
+      () => examples(context.out, [
         ['tenon complete main.py --at 12:5 --model ./Qwen2.5-Coder-0.5B', ''],
         ['tenon complete main.ts --at 3:1 -m model.gguf --scope function --stats', ''],
         ['tenon complete main.ts --at 3:1 -m model.gguf --context lib/*.ts', 'with other files'],
@@ -157,7 +157,7 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
     .addOption(modelOption())
     .addHelpText(
       'after',
-      examples(context.out, [
+      () => examples(context.out, [
         ['tenon embed "a cat" "a kitten" "an invoice" --similarity', ''],
         ['tenon embed --file sentences.txt > vectors.jsonl', ''],
         ['cut -f2 table.tsv | tenon embed | head -3', ''],
@@ -184,7 +184,7 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
     .option('--overwrite', 'replace a model that stands there')
     .addHelpText(
       'after',
-      examples(context.out, [
+      () => examples(context.out, [
         ['tenon export ./bert --to ./bert-onnx', ''],
         ['tenon export ./bert --to ./qa --task question-answering', ''],
         ['tenon export ./bert --to ./small --compress int8', 'a quarter of the size'],
@@ -207,7 +207,7 @@ export function createProgram(context: Context): { run(argv: readonly string[]):
     .option('--small', 'keep no second form of the weights for reading prompts: half the room, and prompts take twice as long')
     .addOption(new Option('--activations <format>', 'what the weights will be multiplied by: for int16, as for --small, there is no second form (default: int8)').choices(activationFormats))
     .option('--head <head>', 'the head to prepare (default: what the config says)')
-    .addHelpText('after', examples(context.out, [['tenon prepare ./Qwen2.5-Coder-0.5B --weights int4', '']]))
+    .addHelpText('after', () => examples(context.out, [['tenon prepare ./Qwen2.5-Coder-0.5B --weights int4', '']]))
     .action(async (model: string, options: PrepareOptions) => {
       const { prepareCommand } = await import('./commands/prepare.js')
       code = await prepareCommand(context, model, options)

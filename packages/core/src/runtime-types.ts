@@ -90,6 +90,8 @@ export type RequestFor<P extends Plugins, Name extends string, R extends string>
 export interface BuildRequest<P extends Plugins> {
   /** `'base'`, `'masked-lm'`, `'question-answering'`, … */
   readonly head: string
+  /** Which of the head's graphs are wanted: a task is quick to open where those that it asks for were built and kept. Default: all. */
+  readonly roles?: readonly string[]
   readonly compress?: CompressorChoice<OfKind<P, 'compressor'>>
   /** Aborts what a compressor computes. */
   readonly signal?: AbortSignal

@@ -188,9 +188,9 @@ export function createRuntime<const P extends Plugins, const R extends string = 
       return checkpointView(await checkpoint(model, request.signal))
     },
     build: async (opened, request) => {
-      checkOptions('runtime.build', request, ['head', 'compress', 'signal'])
-      const { head, compress, signal } = request
-      return build(plugins, opened, { head }, compress === undefined ? undefined : chooseCompressor(plugins.compressors, compress), { emit, signal })
+      checkOptions('runtime.build', request, ['head', 'roles', 'compress', 'signal'])
+      const { head, roles, compress, signal } = request
+      return build(plugins, opened, { head, ...(roles && { roles }) }, compress === undefined ? undefined : chooseCompressor(plugins.compressors, compress), { emit, signal })
     },
     check: async () => {
       const choices = [deployment.default, ...deployment.roles.values()].flatMap(({ backend }) => (backend === undefined ? [] : [backend]))

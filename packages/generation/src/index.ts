@@ -4,6 +4,7 @@ export type { Beam, BeamOptions, Decoder, DraftModelOptions, FinishReason, Gener
 export type { DraftChoice } from './engine/draft-choice.js'
 export { openDecoder, type DecoderOptions } from './engine/open-decoder.js'
 export { checkSamplingOptions, createSampler, InvalidLogitsError, samplingOptions, type LogitsContext, type LogitsProcessor, type Sample, type Sampler, type SamplingOptions } from './sampling/index.js'
+export { decoderGraphs } from './engine/open-model.js'
 export { statsTogether } from './engine/stats-together.js'
 export { streamed, type Streamed } from './text/streamed.js'
 export { checkStopStrings, spellVocabulary, TextStream, vocabularyOf, type TextStreamOptions, type Vocabulary } from './text/index.js'

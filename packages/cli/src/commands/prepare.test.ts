@@ -1,7 +1,9 @@
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { openDecoder } from '../open-decoder.js'
 import { run } from '../testing/run.js'
 import { tinyBert } from '../testing/tiny-bert.js'
 import { withoutClass } from '../testing/without-class.js'
@@ -35,6 +37,17 @@ describe('prepare', () => {
   it('keeps for finer activations what it keeps without a second form for prompts', async () => {
     const files = async (...options: readonly string[]) => (JSON.parse((await run(['prepare', model.path, '--json', ...options])).stdout) as { files: { path: string }[] }).files.map(({ path }) => path)
     expect(await files('--activations', 'int16')).toEqual(await files('--small'))
+  })
+
+  it('keeps what a decoder is then run with', async () => {
+    const decoder = fileURLToPath(new URL('../../../task-text-generation/fixtures/chat', import.meta.url))
+    const weights = async () => (await readdir(join(cache, 'weights'))).filter((name) => name.endsWith('.safetensors')).toSorted()
+    const before = await weights()
+    expect(await run(['prepare', decoder, '--weights', 'int4'])).toMatchObject({ code: 0 })
+    const prepared = await weights()
+    expect(prepared.length).toBe(before.length + 1)
+    expect(await run(['complete', '-', '-m', decoder, '-n', '2', '--weights', 'int4'], { openDecoder, stdin: 'a = ' })).toMatchObject({ code: 0 })
+    expect(await weights()).toEqual(prepared)
   })
 
   it('takes the one head of a decoder whose config names no class', async () => {

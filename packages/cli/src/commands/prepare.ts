@@ -32,7 +32,7 @@ export async function prepareCommand(context: Context, model: string, options: P
   const began = performance.now()
   progress.stage('opening the model')
   await checkReference(model)
-  const [{ createRuntime }, { weightOnly }, { decoders }, models] = await Promise.all([import('@tenon/core'), import('@tenon/compress'), import('@tenon/models'), modelPlugins()])
+  const [{ createRuntime }, { weightOnly }, { decoders }, models, { decoderGraphs }] = await Promise.all([import('@tenon/core'), import('@tenon/compress'), import('@tenon/models'), modelPlugins(), import('@tenon/generation')])
   const runtime = createRuntime({ plugins: [...models, ...decoders(), weightOnly()] })
   try {
     runtime.on('progress', progress.update)
@@ -40,7 +40,9 @@ export async function prepareCommand(context: Context, model: string, options: P
     const checkpoint = await runtime.checkpoint(model, { signal })
     try {
       const compress = { name: 'weight-only', bits: bitsOf[weights], ...(block !== undefined && { blockSize: block }), ...(small && { prefill: 'same' as const }), ...(activations !== undefined && { activations }) } as const
-      const { graphs } = await runtime.build(checkpoint, { head: wanted ?? (await usualHead(checkpoint.config, runtime.plugins.models)), compress, signal })
+      const head = wanted ?? (await usualHead(checkpoint.config, runtime.plugins.models))
+      const { graphs } = await runtime.build(checkpoint, { ...(head === decoderGraphs.head ? decoderGraphs : { head }), compress, signal })
+      await checkpoint.tokenizer().catch(() => undefined) // is kept too, where there is one and it is large
       const files = await Promise.all((await keptFiles(graphs, checkpoint)).map(async (path) => ({ path, bytes: (await stat(path)).size })))
       const milliseconds = performance.now() - began
       progress.clear()

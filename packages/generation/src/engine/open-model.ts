@@ -13,12 +13,15 @@ export interface ReadyModel extends Pick<DecoderParts, 'decoder' | 'prefill' | '
 
 const LONGEST_WHERE_NOTHING_SAYS = 2048
 
+/** What a decoder is made of: whoever builds it ahead asks for the same. */
+export const decoderGraphs = { head: 'causal-lm', roles: ['decoder', 'prefill'] } as const
+
 /**
  * Opens a context's model with the head `'causal-lm'`, and compiles its graphs.
  * @throws InvalidOptionError, InvalidFileError, and what opening, building and compiling throw.
  */
 export async function openModel(context: TaskContext, { where, contextLength: asked, cacheBytes }: { readonly where: string; readonly contextLength: number | undefined; /** The most that its keys and values can come to take. */ readonly cacheBytes: number }): Promise<ReadyModel> {
-  const { checkpoint, graphs, maxLength } = await context.open('causal-lm', ['decoder', 'prefill'])
+  const { checkpoint, graphs, maxLength } = await context.open(decoderGraphs.head, decoderGraphs.roles)
   if (graphs['decoder'] === undefined) throw new InvalidFileError({ path: checkpoint.reference, problem: "gives no graph 'decoder'", remedy: "Use a family that has the head 'causal-lm'" })
   const { decoder: writing, prefill: reading = writing } = graphs
   const { bytesPerPosition } = cacheLayout(reading, checkpoint.reference)
