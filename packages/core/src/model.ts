@@ -18,16 +18,22 @@ export interface Model<Name extends string = string> {
   /** The `model_type` of the configs it reads. */
   readonly name: Name
   readonly heads: readonly string[]
-  /**
-   * Another text whenever `build` would make other graphs of a checkpoint whose config and weights are the same. With one, a later
-   * process may take what was kept of the graphs for them, and need not build any. Default: graphs are built each time.
-   */
-  readonly revision?: string | undefined
   /** The most tokens one text may have, special tokens included, as far as the positions limit it. */
   maxLength?(checkpoint: Checkpoint): number | undefined
+  readonly build: Build
+}
+
+/** Emits the graphs of a checkpoint. */
+export interface Build {
   /**
    * @throws NoSuchHeadError
    * @throws WeightMismatchError when config and weights disagree.
    */
-  build(checkpoint: Checkpoint, options: BuildOptions): Promise<Graphs>
+  (checkpoint: Checkpoint, options: BuildOptions): Promise<Graphs>
+  /**
+   * Another text whenever this function would make other graphs of a checkpoint whose config and weights are the same. With one, a later
+   * process may take what was kept of the graphs for them, and call no function at all. It is the function's own, so that a plugin made
+   * of another with a `build` of its own does not inherit it. Default: graphs are built each time.
+   */
+  readonly revision?: string | undefined
 }

@@ -170,7 +170,7 @@ describe('opening and building without a task', () => {
     const opened = async (revision: string | undefined, options: { readonly roles?: readonly string[] } = {}) => {
       const asking = make.task('asking', async (context) => void seen.push((await context.open('base', options.roles)).graphs['model']!))
       const seen: Graph[] = []
-      await using runtime = createRuntime({ plugins: [make.source('files'), make.backend('onnx'), { ...make.model, build, revision }, compressor, asking] })
+      await using runtime = createRuntime({ plugins: [make.source('files'), make.backend('onnx'), { ...make.model, build: Object.assign(build, { revision }) }, compressor, asking] })
       await runtime.task('asking', { model: 'm', compress: 'int8' })
       return seen[0]
     }
@@ -390,7 +390,7 @@ describe('a plugin that breaks its contract while it is used', () => {
 describe('a compressor that recalls what are no graphs', () => {
   it('is told by its name', async () => {
     const make = fakes()
-    const runtime = untyped(make.source('files'), make.backend('onnx'), { ...make.model, revision: '1' }, { ...make.compressor, recall: async () => 3 }, make.task('echo'))
+    const runtime = untyped(make.source('files'), make.backend('onnx'), { ...make.model, build: Object.assign(make.model.build, { revision: '1' }) }, { ...make.compressor, recall: async () => 3 }, make.task('echo'))
     const error = await failure(runtime.task('echo', { model: 'm', compress: 'int8' } as never))
     expect(error.message).toContain("The compressor 'int8' gave a value of type number where recall() was called")
     expect(make.live.size).toBe(0)

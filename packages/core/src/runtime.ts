@@ -262,7 +262,8 @@ async function build(plugins: PluginTable, checkpoint: Checkpoint, wanted: Build
   if (typeof modelType !== 'string') throw new InvalidInputError({ what: 'the checkpoint', problem: 'is none', remedy: 'pass what runtime.checkpoint gives' })
   const family = plugins.models.find((model) => model.name === modelType)
   if (family === undefined) throw new NoSuchFamilyError({ reference: checkpoint.reference, modelType, available: plugins.models.map((model) => model.name) })
-  const how = family.revision === undefined ? undefined : keyOf([family.name, family.revision, wanted])
+  const { revision } = family.build
+  const how = revision === undefined ? undefined : keyOf([family.name, revision, wanted])
   const recalled = how === undefined ? undefined : await compress?.recall?.({ checkpoint, ...contextOf(working), built: how })
   return { checkpoint, graphs: recalled ?? (await buildGraphs()), maxLength: family.maxLength?.(checkpoint) }
 

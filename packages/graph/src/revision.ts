@@ -6,7 +6,7 @@ declare const TENON_REVISION: string | undefined
  * of them runs from its sources, which may change between any two runs. What is kept of a graph is kept under it.
  * @param own The same of the package on top.
  * @example
- * const family = { kind: 'model', version: 'v1', name: 'my-family', revision: revisionOf('my-family 1.2.0'), ... }
+ * const build = Object.assign(async (checkpoint, options) => ({ model: ... }), { revision: revisionOf('my-family 1.2.0') })
  */
 export function revisionOf(own: string | undefined): string | undefined {
   const graph = typeof TENON_REVISION === 'string' ? TENON_REVISION : undefined

@@ -5,7 +5,7 @@ import { fuseSkipNorm, mergeProducts } from '@tenon/graph/passes'
 import { only } from './config.js'
 import { fromRows, linear, toRows } from './layers.js'
 import { readExported } from './read-exported.js'
-import { revision } from './revision.js'
+import { revised } from './revision.js'
 import { texts } from './texts.js'
 import { Weights, type Spellings } from './weights.js'
 
@@ -67,15 +67,14 @@ export function defineDecoder<Name extends string, Config extends DecoderConfig>
     version: 'v1',
     name: family.name,
     heads: [HEAD],
-    revision: revision(),
     maxLength: (checkpoint) => family.maxLength?.(family.config(checkpoint)),
-    async build(checkpoint, { head, roles }) {
+    build: revised(async (checkpoint, { head, roles }) => {
       if (head !== HEAD) throw new NoSuchHeadError({ family: family.name, head, available: [HEAD] })
       if (checkpoint.constants.size === 0) return { model: await readExported(checkpoint, head, { [HEAD]: ['logits'] }) }
       const wanted = (role: string) => roles?.includes(role) !== false
       const decoder = wanted('decoder') || wanted('prefill') ? quickened(emit(family, checkpoint, nextTokens)) : undefined
       return { ...(wanted('model') && { model: emit(family, checkpoint, wholeTexts) }), ...(decoder && { decoder, prefill: decoder }) }
-    },
+    }),
   }
 }
 

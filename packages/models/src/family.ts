@@ -1,7 +1,7 @@
 import { NoSuchHeadError, type Checkpoint, type Graph, type Model } from '@tenon/core'
 import { GraphBuilder } from '@tenon/graph'
 import { readExported } from './read-exported.js'
-import { revision } from './revision.js'
+import { revised } from './revision.js'
 import { Weights, type Spellings } from './weights.js'
 
 /** What stands on top of a family's base. */
@@ -33,14 +33,13 @@ export function defineFamily<Name extends string, Config>(family: Family<Name, C
     version: 'v1',
     name: family.name,
     heads,
-    revision: revision(),
     maxLength: (checkpoint) => family.maxLength?.(family.config(checkpoint)),
-    async build(checkpoint, { head }) {
+    build: revised(async (checkpoint, { head }) => {
       const chosen = Object.hasOwn(family.heads, head) ? family.heads[head] : undefined
       if (chosen === undefined) throw new NoSuchHeadError({ family: family.name, head, available: heads })
       const model = checkpoint.constants.size === 0 ? await readExported(checkpoint, head, outputs) : emit(family, chosen, checkpoint)
       return { model }
-    },
+    }),
   }
 }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { onnx } from '@tenon/backend-onnx'
 import { openFolder } from '@tenon/checkpoint'
-import { derivedOf, tensor, type Checkpoint, type Graph, type Graphs, type TenonEvent } from '@tenon/core'
+import { derivedOf, tensor, type Checkpoint, type Graph, type Graphs } from '@tenon/core'
 import { verify } from '@tenon/graph'
 import { decoders } from '@tenon/models'
 import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -33,24 +33,24 @@ beforeEach(async () => {
 interface Asked {
   readonly options?: WeightOnlyOptions
   readonly built?: string
-  readonly of?: Checkpoint
-  readonly emit?: (event: TenonEvent) => void
+  readonly compressor?: ReturnType<typeof weightOnly>
 }
 
-const contextOf = ({ built = 'layers 1', of, emit = () => undefined }: Asked, checkpoint: Checkpoint) => ({ checkpoint: of ?? checkpoint, emit, built })
+const contextOf = ({ built = 'layers 1' }: Asked, checkpoint: Checkpoint) => ({ checkpoint, emit: () => undefined, built })
 
 async function prepared(checkpoint: Checkpoint, asked: Asked = {}): Promise<Graphs> {
-  const { pass, prepare } = weightOnly()
+  const compressor = asked.compressor ?? weightOnly()
+  const { pass } = compressor
   const options = { cache, ...asked.options }
   const { model, decoder } = graphsOf(checkpoint) as { readonly model: Graph; readonly decoder: Graph }
   const written = pass(options, 'decoder').apply(decoder)
   const prefill = pass(options, 'prefill').name === pass(options, 'decoder').name ? written : pass(options, 'prefill').apply(decoder)
-  const graphs = await prepare!({ model: pass(options, 'model').apply(model), decoder: written, prefill }, options, contextOf(asked, checkpoint))
+  const graphs = await compressor.prepare!({ model: pass(options, 'model').apply(model), decoder: written, prefill }, options, contextOf(asked, checkpoint))
   for (const graph of Object.values(graphs)) verify(graph) // looks at it
   return graphs
 }
 
-const recalled = (checkpoint: Checkpoint, asked: Asked = {}) => weightOnly().recall!({ cache, ...asked.options }, contextOf(asked, checkpoint))
+const recalled = (checkpoint: Checkpoint, asked: Asked = {}) => (asked.compressor ?? weightOnly()).recall!({ cache, ...asked.options }, contextOf(asked, checkpoint))
 
 const names = () => readdir(join(cache, 'graphs')).catch(() => [])
 const record = async () => join(cache, 'graphs', (await names()).find((name) => name.endsWith('.graphs'))!)
@@ -142,6 +142,17 @@ describe('graphs that are kept', () => {
     expect(await asks()).toBe(false)
   })
 
+  it('are neither kept nor taken by a compressor that was made of this one, with a pass of its own', async () => {
+    const { pass, ...rest } = weightOnly()
+    const compressor = { ...rest, pass: (options: WeightOnlyOptions, role: string) => pass({ ...options, blockSize: 16 }, role) }
+    await using checkpoint = await openModel(join(folder, 'model'))
+    await prepared(checkpoint, { compressor })
+    expect(await recalled(checkpoint)).toBeUndefined()
+    await keep()
+    expect(await recalled(checkpoint)).toBeDefined()
+    expect(await recalled(checkpoint, { compressor })).toBeUndefined()
+  })
+
   it('are of no use without the file of weights as it was', async () => {
     await keep()
     const weights = join(cache, (await readdir(cache)).find((name) => name.endsWith('.safetensors'))!)
@@ -196,18 +207,18 @@ afterAll(() => backend.dispose?.())
 describe.each(decoders())('$name, whose graphs are kept', (family) => {
   it('gives the logits that it gives when it is built', async () => {
     const path = fileURLToPath(new URL(`../../../models/fixtures/${family.name}/base`, import.meta.url))
-    const { pass, prepare, recall } = weightOnly({ cache, smallest: 0, blockSize: 16 })
+    const compressor = weightOnly({ cache, smallest: 0, blockSize: 16 })
     const contextOf = (checkpoint: Checkpoint) => ({ checkpoint, built: family.name, emit: () => undefined })
     await using checkpoint = await openFolder(path)
     const built = await family.build(checkpoint, { head: 'causal-lm', roles: ['decoder', 'prefill'] })
-    const make = () => prepare!(Object.fromEntries(Object.entries(built).map(([role, graph]) => [role, pass({}, role).apply(graph)])), {}, contextOf(checkpoint))
+    const make = () => compressor.prepare!(Object.fromEntries(Object.entries(built).map(([role, graph]) => [role, compressor.pass({}, role).apply(graph)])), {}, contextOf(checkpoint))
     const graphs = await make()
     const before = { decoder: await logits(graphs['decoder']!), prefill: await logits(graphs['prefill']!) }
     await settled()
     for (const graph of Object.values(await make())) verify(graph)
     await using again = await openFolder(path)
-    await vi.waitFor(async () => expect(await recall!({}, contextOf(again))).toBeDefined(), { timeout: 5000 })
-    const kept = (await recall!({}, contextOf(again)))!
+    await vi.waitFor(async () => expect(await compressor.recall!({}, contextOf(again))).toBeDefined(), { timeout: 5000 })
+    const kept = (await compressor.recall!({}, contextOf(again)))!
     for (const role of ['decoder', 'prefill'] as const) expect(await logits(kept[role]!)).toEqual(before[role])
   })
 })

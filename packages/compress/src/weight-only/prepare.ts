@@ -20,12 +20,13 @@ import { ofEntry, Plan } from './plan.js'
 /**
  * Sees to it that what the passes left to be computed lies in a file: one that is kept from before, or is made now. Where no file can be
  * kept, a notice says so, and the graphs stay as they are: their weights are computed when a backend asks.
+ * @param keepsGraphs Whether the graphs over the file may be kept too: they are what the settings make of what was built.
  * @throws AbortedError, and what reading the weights throws.
  */
-export async function prepare(graphs: Graphs, settings: Settings, context: PrepareContext): Promise<Graphs> {
+export async function prepare(graphs: Graphs, settings: Settings, context: PrepareContext, keepsGraphs: boolean): Promise<Graphs> {
   const { graphs: over, path } = await withKept(oneForm(graphs, settings), settings, context)
   const prepared = quickened(over)
-  if (path !== undefined) await keepGraphs(prepared, path, settings, context, Promise.all(Object.values(prepared).map(whenMade)))
+  if (path !== undefined && keepsGraphs) await keepGraphs(prepared, path, settings, context, Promise.all(Object.values(prepared).map(whenMade)))
   return prepared
 }
 

@@ -17,21 +17,25 @@ import { weightOnlyPass } from './weight-only-pass.js'
  */
 export function weightOnly(defaults: WeightOnlyOptions = {}): Compressor<'weight-only', WeightOnlyOptions> {
   settingsOf(defaults)
+  const pass = (options: WeightOnlyOptions, role: string): Pass => {
+    const settings = settingsOf({ ...defaults, ...options })
+    const { name, apply } = weightOnlyPass(settings, role)
+    return { name, apply: role === 'decoder' && settings.prefill === 'int8' ? (graph) => deferredGraph(() => apply(graph)) : apply }
+  }
+  /** Not so for a plugin made of this one, with a pass of its own: its graphs are not those of this one's passes. */
+  const isThisOne = (plugin: { readonly pass: unknown } | undefined) => plugin?.pass === pass
   return {
     kind: 'compressor',
     version: 'v1',
     name: 'weight-only',
-    pass(options, role) {
-      const settings = settingsOf({ ...defaults, ...options })
-      const { name, apply } = weightOnlyPass(settings, role)
-      return { name, apply: role === 'decoder' && settings.prefill === 'int8' ? (graph) => deferredGraph(() => apply(graph)) : apply }
-    },
+    pass,
     prepare(graphs, options, context) {
       const asked = { ...defaults, ...options }
       tellStored(context.checkpoint, asked.bits, context.emit)
-      return prepare(graphs, settingsOf(asked), context)
+      return prepare(graphs, settingsOf(asked), context, isThisOne(this))
     },
     async recall(options, context) {
+      if (!isThisOne(this)) return undefined
       const asked = { ...defaults, ...options }
       const graphs = await recallGraphs(settingsOf(asked), context)
       if (graphs !== undefined) tellStored(context.checkpoint, asked.bits, context.emit)
