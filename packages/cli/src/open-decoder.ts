@@ -1,3 +1,4 @@
+import type { Checkpoint, Constant } from '@tenon/core'
 import type { CodeGenerator } from '@tenon/task-codegen'
 import type { TextGenerator } from '@tenon/task-text-generation'
 import { checkReference } from './check-reference.js'
@@ -71,31 +72,35 @@ export const openDecoder: OpenDecoder = async ({ model: named, weights, activati
   runtime.on('progress', progress.update)
   runtime.on('notice', ({ message }) => progress.note(message))
   const format = weights === undefined && activations !== undefined ? AS_STORED : weights && formats[weights]
-  const request = { ...(deployed === undefined && { model }), ...(format !== undefined && { compress: { ...format, ...(activations !== undefined && { activations }) } }), ...(draft !== undefined && { draft }), ...(contextLength !== undefined && { contextLength }), signal }
-  const made = async <T>(task: Promise<T>): Promise<T> => {
-    try {
-      const done = await task
-      if (weights === undefined && format === undefined && deployed === undefined) await tellWidened()
-      return done
-    } catch (error) {
-      throw (error as { readonly code?: unknown } | null)?.code === 'TENON_NO_SUCH_HEAD' ? new NotAWriterError(model, error) : error
+  const isAsStored = weights === undefined && format === undefined && deployed === undefined
+  const request = { ...(deployed === undefined && { model }), ...(draft !== undefined && { draft }), ...(contextLength !== undefined && { contextLength }) }
+
+  /** @param check Asks the checkpoint, while the task is made, what may make all of that vain. */
+  const made = async <T extends AsyncDisposable>(make: (asked: typeof request & { readonly signal: AbortSignal }) => Promise<T>, check?: (checkpoint: Checkpoint) => Promise<void>): Promise<T> => {
+    await using stored = isAsStored ? await runtime.checkpoint(model, { signal }) : undefined
+    const compress = format ?? (stored && isInBlocks(stored.constants.values()) ? AS_STORED : undefined)
+    const refused = new AbortController()
+    const making = make({ ...request, ...(compress !== undefined && { compress: { ...compress, ...(activations !== undefined && { activations }) } }), signal: AbortSignal.any([signal, refused.signal]) })
+    const checking = check && runtime.checkpoint(model, { signal }).then((checkpoint) => check(checkpoint).finally(() => checkpoint[Symbol.asyncDispose]()))
+    checking?.catch(() => refused.abort())
+    const [task, checked] = await Promise.allSettled([making, checking])
+    if (checked.status === 'rejected') {
+      if (task.status === 'fulfilled') await task.value[Symbol.asyncDispose]()
+      throw checked.reason
     }
-  }
-  const tellWidened = async () => {
-    await using checkpoint = await runtime.checkpoint(model, { signal })
-    const said = widened(checkpoint.constants.values())
+    if (task.status === 'rejected') throw (task.reason as { readonly code?: unknown } | null)?.code === 'TENON_NO_SUCH_HEAD' ? new NotAWriterError(model, task.reason) : task.reason
+    const said = stored && compress === undefined ? widened(stored.constants.values()) : undefined
     if (said !== undefined) progress.note(said)
+    return task.value
   }
+
   return {
     model,
-    async completer({ infills = false } = {}) {
-      if (!infills) return made(runtime.task('code-generation', request))
-      // What quantises for a minute before it refuses has wasted a minute. The task finds the model open, and its tokenizer read.
-      await using checkpoint = await runtime.checkpoint(model, { signal })
-      await checkInfilling(checkpoint)
-      return await made(runtime.task('code-generation', request))
-    },
-    chat: () => made(runtime.task('text-generation', request)),
+    completer: ({ infills = false } = {}) => made((asked) => runtime.task('code-generation', asked), infills ? checkInfilling : undefined),
+    chat: () => made((asked) => runtime.task('text-generation', asked)),
     [Symbol.asyncDispose]: () => runtime.dispose(),
   }
 }
+
+/** What lies in blocks is laid out for the backend once, and kept. Floats that are widened would be kept in twice their room. */
+const isInBlocks = (constants: Iterable<Constant>): boolean => Array.from(constants).some(({ blocks }) => blocks !== undefined)
