@@ -1,8 +1,8 @@
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { openDecoder } from './open-decoder.js'
 import { run } from './testing/run.js'
 
@@ -32,6 +32,23 @@ describe('a model that writes', () => {
       const failed = await run([...argv, '-m', '@tenon/model-all-minilm-l6-v2'], { openDecoder, ...(argv[0] === 'complete' && { stdin: 'x' }) })
       expect(failed).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(/^error TENON_NO_SUCH_HEAD @tenon\/model-all-minilm-l6-v2 does not write: .*\n {2}Name a model that does, such as SmolLM2/) })
     }
+  })
+
+  it('is laid out once where its weights lie in blocks, and kept; floats are not, which would be widened', async () => {
+    const cache = await mkdtemp(join(tmpdir(), 'tenon-cli-'))
+    vi.stubEnv('TENON_CACHE', cache)
+    onTestFinished(async () => {
+      vi.unstubAllEnvs()
+      await rm(cache, { recursive: true })
+    })
+    const kept = async () => (await readdir(join(cache, 'weights')).catch(() => [])).filter((name) => name.endsWith('.safetensors'))
+    const inBlocks = fileURLToPath(new URL('../../checkpoint/fixtures/gguf/gpt2-q8_0.gguf', import.meta.url))
+    expect(await complete(chatModel, 'a = ')).toMatchObject({ code: 0 })
+    expect(await kept()).toEqual([])
+    const first = await complete(inBlocks, 'a = ')
+    expect(await kept()).toEqual([expect.stringMatching(/^gpt2-q8_0\.gguf-/)])
+    expect(await complete(inBlocks, 'a = ')).toEqual(first)
+    expect([first.code, (await kept()).length]).toEqual([0, 1])
   })
 
   it('goes on from the prefix where nothing else is asked', async () => {

@@ -78,6 +78,7 @@ export const openDecoder: OpenDecoder = async ({ model: named, weights, activati
   /** @param check Asks the checkpoint, while the task is made, what may make all of that vain. */
   const made = async <T extends AsyncDisposable>(make: (asked: typeof request & { readonly signal: AbortSignal }) => Promise<T>, check?: (checkpoint: Checkpoint) => Promise<void>): Promise<T> => {
     await using stored = isAsStored ? await runtime.checkpoint(model, { signal }) : undefined
+    stored?.tokenizer().catch(() => undefined) // another thread reads it meanwhile; who needs it is told what is wrong with it
     const compress = format ?? (stored && isInBlocks(stored.constants.values()) ? AS_STORED : undefined)
     const refused = new AbortController()
     const making = make({ ...request, ...(compress !== undefined && { compress: { ...compress, ...(activations !== undefined && { activations }) } }), signal: AbortSignal.any([signal, refused.signal]) })

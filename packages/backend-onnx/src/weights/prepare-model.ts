@@ -24,10 +24,10 @@ interface Location {
   readonly length: number
 }
 
-/** Up to this a weight stands in the model's bytes, if it may be wanted while the graph is read: shapes, axes and scalars. */
+/** Up to this a weight of a file stands in the model's bytes, if it may be wanted while the graph is read: shapes, axes and scalars. */
 const embeddedBytes = 1024
-/** The same for weights whose bytes are in memory already. */
-const embeddedInlineBytes = 65_536
+/** The same for weights whose bytes are in memory already, or are computed: biases of products that were merged. */
+const embeddedMemoryBytes = 65_536
 
 /**
  * Writes the graph down with its weights left where they lie. ONNX Runtime maps external data from one folder only and
@@ -48,7 +48,7 @@ export async function prepareModel(graph: Graph, { temporaryFolder, signal }: { 
       throwIfAborted(signal)
       weightBytes += constant.byteLength
       if (locations.has(constant)) continue
-      if (constant.byteLength <= (constant.inline === undefined ? embeddedBytes : embeddedInlineBytes) && !(constant.file !== undefined && isVectorOfFloats(constant))) {
+      if (constant.byteLength <= (constant.file === undefined ? embeddedMemoryBytes : embeddedBytes) && !(constant.file !== undefined && isVectorOfFloats(constant))) {
         if (constant.inline === undefined) embedded.set(name, inMemory(constant, await fetchBytes(graph, name, constant)))
         continue
       }

@@ -33,8 +33,8 @@ type WrittenConstant =
   | readonly [name: string, where: 'checkpoint', constant: string]
   | readonly [name: string, where: 'here', dtype: NumericType, shape: readonly number[], base64: string]
 
-/** Bytes up to which a constant that is computed is written down. */
-const SMALL = 4096
+/** Bytes up to which a constant that is computed is written down: biases of products that were merged, which backends hold in memory too. */
+const SMALL = 65_536
 
 export interface RecordedGraphs {
   readonly weights: WeightsFile
