@@ -249,19 +249,22 @@ describe('a tokenizer that is kept', () => {
     const kept = join(folder, 'kept')
     await mkdir(kept)
     const old = new Date(Date.now() - 2 * 3600 * 1000)
+    const named = (name: string) => name.padEnd(40, '0')
     for (let index = 0; index < 16; index++) {
-      const base = join(kept, `${index.toString(16)}0`)
+      const base = join(kept, named(`${index.toString(16)}a`))
       for (const ending of ['.json', '.vocab.json', '.merges.txt']) await writeFile(base + ending, '')
       for (const ending of ['.json', '.vocab.json', '.merges.txt']) await utimes(base + ending, old, new Date(old.getTime() + index * 1000))
     }
-    await writeFile(join(kept, 'ff.vocab.json.left.tmp'), '')
-    await utimes(join(kept, 'ff.vocab.json.left.tmp'), old, old)
-    await writeFile(join(kept, 'ee.vocab.json'), 'just written by another process')
+    for (const name of [`${named('ff')}.vocab.json.left.tmp`, 'package.json', 'notes.txt']) {
+      await writeFile(join(kept, name), '')
+      await utimes(join(kept, name), old, old)
+    }
+    await writeFile(join(kept, `${named('ee')}.vocab.json`), 'just written by another process')
     const { place } = await keep(byteLevel, folder)
     const names = await readdir(kept)
-    expect(names).toHaveLength(3 * 16 + 1)
-    expect(names).toContain('ee.vocab.json')
-    expect(names.filter((name) => name.startsWith('00.') || name.endsWith('.tmp'))).toEqual([])
+    expect(names).toHaveLength(3 * 16 + 1 + 2)
+    for (const name of [`${named('ee')}.vocab.json`, 'package.json', 'notes.txt']) expect(names).toContain(name) // the last two are none of ours
+    expect(names.filter((name) => name.startsWith(named('0a')) || name.endsWith('.tmp'))).toEqual([])
     expect(await openKeptTokenizer(place, library)).toBeDefined()
   })
 })

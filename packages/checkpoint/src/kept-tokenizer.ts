@@ -151,7 +151,8 @@ async function isWritable(folder: string): Promise<boolean> {
 
 /** Removes those that were not read for longest, and what belongs to none. */
 async function thinOut(folder: string, now = Date.now()): Promise<void> {
-  const looked = await Promise.all((await readdir(folder)).map(async (name) => ({ name, of: name.slice(0, name.indexOf('.')), time: (await stat(join(folder, name)).catch(() => undefined))?.mtimeMs ?? now })))
+  const names = (await readdir(folder)).filter((name) => /^[0-9a-f]{40}\./.test(name)) // the folder may be one that somebody has other files in
+  const looked = await Promise.all(names.map(async (name) => ({ name, of: name.slice(0, name.indexOf('.')), time: (await stat(join(folder, name)).catch(() => undefined))?.mtimeMs ?? now })))
   const isDescription = ({ name, of }: { readonly name: string; readonly of: string }) => name === `${of}.json`
   const kept = new Set(looked.filter(isDescription).toSorted((a, b) => b.time - a.time).slice(0, MOST).map(({ of }) => of))
   for (const each of looked) if (!kept.has(each.of) && (isDescription(each) || now - each.time > ABANDONED)) await rm(join(folder, each.name), { force: true })

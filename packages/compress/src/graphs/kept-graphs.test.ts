@@ -195,8 +195,11 @@ describe('graphs that are kept', () => {
       await writeFile(path, '')
       await utimes(path, old, old)
     }
+    await writeFile(join(place, 'theirs.txt'), '')
+    await utimes(join(place, 'theirs.txt'), new Date(0), new Date(0))
     await keep({ built: 'layers 2' })
     await vi.waitFor(async () => expect((await names()).filter((name) => name.endsWith('.graphs'))).toHaveLength(32), { timeout: 5000 })
+    expect(await names()).toContain('theirs.txt')
     expect((await stat(kept)).isFile()).toBe(true)
   })
 })

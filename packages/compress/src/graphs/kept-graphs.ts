@@ -102,9 +102,13 @@ export async function keepGraphs(graphs: Graphs, weightsPath: string, settings: 
   }
 }
 
+/** What is named by a key is ours: the folder may be one that somebody has other files in. */
+const isOurs = (name: string): boolean => /^[0-9a-f]{40}\./.test(name)
+
 /** Removes what was not used for longest, and what was made of these graphs over other files. */
 async function thinOut({ folder, key }: Place, tag: string): Promise<void> {
-  const looked = await Promise.all((await readdir(folder)).map(async (name) => ({ name, of: name.slice(0, KEY), time: (await stat(join(folder, name)).catch(() => undefined))?.mtimeMs ?? 0 })))
+  const names = (await readdir(folder)).filter(isOurs)
+  const looked = await Promise.all(names.map(async (name) => ({ name, of: name.slice(0, KEY), time: (await stat(join(folder, name)).catch(() => undefined))?.mtimeMs ?? 0 })))
   const times = new Map<string, number>()
   for (const { of, time } of looked) times.set(of, Math.max(time, times.get(of) ?? 0))
   const kept = new Set(Array.from(times).toSorted(([, a], [, b]) => b - a).slice(0, MOST).map(([of]) => of))

@@ -414,15 +414,17 @@ describe('the size of all that is kept', () => {
     await prepared()
     const [mine] = await kept()
     const hours = (count: number) => new Date(Date.now() - count * 3600 * 1000)
-    for (const [name, age] of [['old.safetensors', 50], ['older.safetensors', 60], ['new.safetensors', 0.5], ['left.safetensors.1.tmp', 30], ['growing.safetensors.1.tmp', 1], ['other.txt', 99]] as const) {
+    const named = (name: string) => `${name}-${'0'.repeat(40)}.safetensors`
+    const foreign = ['model.safetensors', 'other.txt', 'theirs.tmp'] // the folder may be one that somebody has other models in
+    for (const [name, age] of [[named('old'), 50], [named('older'), 60], [named('new'), 0.5], [`${named('left')}.1.tmp`, 30], [`${named('growing')}.1.tmp`, 1], ...foreign.map((name) => [name, 99] as const)] as const) {
       await writeFile(join(cache, name), Buffer.alloc(1000))
       await utimes(join(cache, name), hours(age), hours(age))
     }
     const { size } = await stat(join(cache, mine!))
     await evict(cache, size + 2500)
-    expect(await kept()).toEqual([mine, 'growing.safetensors.1.tmp', 'new.safetensors', 'old.safetensors', 'other.txt'].toSorted())
+    expect(await kept()).toEqual([mine, `${named('growing')}.1.tmp`, named('new'), named('old'), ...foreign].toSorted())
     await evict(cache, 0)
-    expect(await kept()).toEqual([mine, 'growing.safetensors.1.tmp', 'new.safetensors', 'other.txt'].toSorted())
+    expect(await kept()).toEqual([mine, `${named('growing')}.1.tmp`, named('new'), ...foreign].toSorted())
   })
 
   it('counts a file that is opened as used', async () => {
