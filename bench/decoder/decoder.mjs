@@ -23,6 +23,8 @@ const COUNT = 32
 const CONTEXTS = [128, 2048]
 const PROMPTS = [512, 4096]
 const ROUNDS = 3
+/** Whose second start has a goal: with fewer parameters the first one is short. */
+const STARTED = 'Qwen2.5-0.5B'
 /** Windows of what a context needs at most. */
 const CONTEXT_SIZE = 4096 + 2 * COUNT
 
@@ -166,8 +168,7 @@ function judge(name, { speed, cachedPrefix, promptLookup, batch, start }) {
     goal(`${name}: time to first token with a cached prefix, share of cold`, cachedPrefix.cached / cachedPrefix.cold, 0.15, 'lower'),
     goal(`${name}: prompt lookup on an edit, times plain`, promptLookup.lookup / promptLookup.plain, 1.8, 'higher'),
     goal(`${name}: four sequences, times the throughput of one`, batch.four / batch.one, 2, 'higher'),
-    goal(`${name}: second start until ready, share of the first`, start.second.ready / start.first.ready, 0.1, 'lower'),
-    goal(`${name}: second start until a first token, share of the first`, start.second.token / start.first.token, 0.1, 'lower'),
+    ...(name === STARTED ? [['ready', 'ready'], ['token', 'a first token']] : []).map(([what, words]) => goal(`${name}: second start until ${words}, share of the first`, start.second[what] / start.first[what], 0.1, 'lower')),
   ]
 }
 
