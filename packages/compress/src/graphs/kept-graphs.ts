@@ -6,7 +6,6 @@ import { keepBeside, throwIfAborted, type Constant, type Graphs, type PrepareCon
 import { revision } from '../revision.js'
 import type { Settings } from '../weight-only/options.js'
 import { markUsed, wasChecked } from '../weights/checked.js'
-import { fileIdentity } from '../weights/file-identity.js'
 import { digestOf } from '../weights/kept-file.js'
 import { sourceOf } from '../weights/source-of.js'
 import { readGraphs, writeGraphs, type WeightsFile } from './graph-record.js'
@@ -21,18 +20,19 @@ interface Place {
   readonly folder: string
   /** Whose graphs, and what they were made by. */
   readonly key: string
-  /** The files that their weights come from. */
-  readonly files: readonly string[]
 }
 
-/** Where the graphs of this checkpoint would be kept; `undefined` where nobody could tell later whether they were the same. */
-async function placeOf({ cache, ...settings }: Settings, { checkpoint, built }: PrepareContext): Promise<Place | undefined> {
+/**
+ * Where the graphs of this checkpoint would be kept; `undefined` where nobody could tell later whether they were the same. Its files are
+ * known by their places and times: at once, since whoever waits for the file system lets longer work of this thread go first.
+ */
+function placeOf({ cache, ...settings }: Settings, { checkpoint, built }: PrepareContext): Place | undefined {
   const by = revision()
   const told = Array.from(checkpoint.constants, ([name, constant]) => [name, tell(constant)] as const)
   if (cache === false || built === undefined || by === undefined || told.length === 0 || told.some(([, facts]) => facts === undefined)) return undefined
   const paths = Array.from(new Set(Array.from(checkpoint.constants.values(), (constant) => sourceOf(constant)!.files).flat())).toSorted()
-  const identities = await Promise.all(paths.map(fileIdentity))
-  return { folder: join(cacheFolder('weights', cache), 'graphs'), key: digestOf([by, built, { ...settings, cacheBytes: undefined }, checkpoint.config, identities, told]).slice(0, KEY), files: paths }
+  const files = paths.map((path) => [realpathSync(path), stampOf(path)])
+  return { folder: join(cacheFolder('weights', cache), 'graphs'), key: digestOf([by, built, { ...settings, cacheBytes: undefined }, checkpoint.config, files, told]).slice(0, KEY) }
 }
 
 /** What a family can see of a constant, and what tells its bytes. */
@@ -46,10 +46,10 @@ function tell(constant: Constant): unknown {
 
 const storeOf = ({ folder, key }: Place) => derivedStore(join(folder, key))
 
-/** What is made of a graph says where its weights lie, so that it holds for these files, at these places. */
-function madeOf(place: Place, { path, stamp }: WeightsFile, graph: number) {
-  const files = digestOf([realpathSync(path), stamp, ...place.files.map((file) => realpathSync(file))]).slice(0, 12)
-  return { tag: files, store: derivedStore(join(place.folder, `${place.key}.${files}-${graph}`)) }
+/** What is made of a graph says where its weights lie, so that it holds for this file, at this place. */
+function madeOf({ folder, key }: Place, { path, stamp }: WeightsFile, graph: number) {
+  const tag = digestOf([realpathSync(path), stamp]).slice(0, 12)
+  return { tag, store: derivedStore(join(folder, `${key}.${tag}-${graph}`)) }
 }
 
 /**
@@ -58,12 +58,12 @@ function madeOf(place: Place, { path, stamp }: WeightsFile, graph: number) {
  */
 export async function recallGraphs(settings: Settings, context: RecallContext): Promise<Graphs | undefined> {
   try {
-    const place = await placeOf(settings, context)
+    const place = placeOf(settings, context)
     const record = place && storeOf(place).read('graphs')
     const recorded = record && readGraphs(record, context.checkpoint.constants)
     if (recorded === undefined || stampOf(recorded.weights.path) !== recorded.weights.stamp || !(await wasChecked(recorded.weights.path, recorded.weights.stamp))) return undefined
     const { weights, roles, graphs } = recorded
-    await markUsed(weights.path)
+    void markUsed(weights.path)
     const now = new Date()
     utimes(join(place!.folder, `${place!.key}.graphs`), now, now).catch(() => undefined)
     throwIfAborted(context.signal)
@@ -81,7 +81,7 @@ export async function recallGraphs(settings: Settings, context: RecallContext): 
  */
 export async function keepGraphs(graphs: Graphs, weightsPath: string, settings: Settings, context: PrepareContext, whenMade: Promise<unknown>): Promise<void> {
   try {
-    const place = await placeOf(settings, context)
+    const place = placeOf(settings, context)
     if (place === undefined) return
     await mkdir(place.folder, { recursive: true })
     const weights = { path: weightsPath, stamp: stampOf(weightsPath) }
