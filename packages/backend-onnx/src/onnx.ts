@@ -55,7 +55,7 @@ export function onnx(options: OnnxPluginOptions = {}): Backend<'onnx', OnnxOptio
     const most = prepack && chosen.device.device === 'cpu' ? loaded.mostParts : 1
     const kept = keptParts(graph, [loaded.kind, most])
     const sizes = graph.updates === undefined ? graph.outputs.map(() => undefined) : outputSizes(graph) // what updates its feeds is run step after step
-    const open = (parts: readonly Part[]) => loaded.open(parts, { ...namesOf(graph), updates: updatesOf(graph), sizes, device: chosen.device, prepack }, signal)
+    const open = async (parts: readonly Part[]) => ({ parts, session: await loaded.open(parts, { ...namesOf(graph), updates: updatesOf(graph), sizes, device: chosen.device, prepack }, signal) })
     const make = async () => {
       const lowered = lower({ name: 'onnx', supports: supportsNode }).apply(graph)
       checkTypes(lowered, loaded.kind)
@@ -65,9 +65,7 @@ export function onnx(options: OnnxPluginOptions = {}): Backend<'onnx', OnnxOptio
       return made
     }
     const before = kept?.read()
-    const loadedBefore = before && (await open(before).catch(throwIfAbort))
-    const parts = loadedBefore === undefined ? await make() : before!
-    const session = loadedBefore ?? (await open(parts))
+    const { parts, session } = (before && (await open(before).catch(throwIfAbort))) ?? (await open(await make()))
     const executable = new OnnxExecutable(graph, session, () => {
       executables.delete(executable)
       emit({ type: 'memory', name: `weights of '${graph.name}'`, bytes: 0 })

@@ -8,7 +8,7 @@ export interface Turns extends AsyncIterable<string>, Disposable {
   onInterrupt: () => void
   /** Shows that something may be typed. */
   invite(): void
-  /** Takes back what is half typed, and says whether there was any. */
+  /** Takes back the turn that is being typed, and says whether there was one. */
   discard(): boolean
   /** No more turns. */
   end(): void

@@ -13,7 +13,7 @@ interface WrittenPart {
   readonly length: number
 }
 
-const LINE = 10
+const NEWLINE = 10
 
 /** Where what a graph was prepared as is kept for the next process. */
 export interface KeptParts {
@@ -54,7 +54,7 @@ function encode(parts: readonly Part[]): Uint8Array {
 }
 
 function decode(bytes: Uint8Array): readonly Part[] {
-  let end = bytes.indexOf(LINE)
+  let end = bytes.indexOf(NEWLINE)
   const written = JSON.parse(new TextDecoder().decode(bytes.subarray(0, end))) as readonly WrittenPart[]
   end++
   return written.map(({ inputs, outputs, folder, weightBytes, length }) => {
