@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, symlink, truncate, writeFile } from 'node:fs/promises'
+import { mkdtemp, open, readdir, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -119,6 +119,19 @@ describe.each(['native', 'worker'] as const)('the %s binding', (binding) => {
       await using mapped = await compile(product, { prepack: false })
       const [a, b] = await Promise.all([packed, mapped].map(async (executable) => (await executable.run({ x })).y!.data() as Promise<Float32Array>))
       a!.forEach((value, index) => expect(value).toBeCloseTo(b![index]!, 4))
+    })
+
+    it('leaves weights where they lie that were laid there to be run from there, unless it is told to pack them', async () => {
+      const before = new Float32Array(64 * 64).fill(1)
+      const weight = await inFile('in-place.bin', before, 0, [64, 64])
+      const product = (w: Constant) => graph({ inputs: { x: ['rows', 64] }, outputs: { y: ['rows', 64] }, constants: { w } }, ['MatMul', ['x', 'w'], ['y']])
+      const inPlace: Constant = { ...weight, file: { ...weight.file!, inPlace: true } }
+      const all = [await compile(product(weight)), await compile(product(inPlace)), await compile(product(inPlace), { prepack: true })]
+      await (await open(weight.file!.path, 'r+').then(async (file) => (await file.write(bytesOf(before.fill(2))), file))).close()
+      const x = tensor('float32', [1, 64], new Float32Array(64).fill(1))
+      const results = await Promise.all(all.map(async (executable) => ((await (await executable.run({ x })).y!.data()) as Float32Array)[0]))
+      expect(results).toEqual([64, 128, 64]) // what is packed is a copy from before
+      await Promise.all(all.map((executable) => executable[Symbol.asyncDispose]()))
     })
 
     it('says which file is missing, and which ends before its weights do', async () => {

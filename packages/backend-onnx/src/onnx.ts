@@ -2,7 +2,7 @@ import { AbortedError, BackendError, BackendUnavailableError, throwIfAborted, Un
 import { checkUpdates } from '@tenon/graph'
 import { lower } from '@tenon/graph/passes'
 
-import type { Binding, Part } from './binding.js'
+import type { Binding } from './binding.js'
 import { chooseBinding } from './choose-binding.js'
 import type { DeviceSettings } from './devices.js'
 import { OnnxExecutable } from './executable.js'
@@ -10,7 +10,7 @@ import { findInstallation } from './library.js'
 import { checkPluginOptions, checkTaskOptions, type OnnxOptions, type OnnxPluginOptions, type Settings } from './options.js'
 import { outputSizes } from './output-sizes.js'
 import { divide } from './parts/divide.js'
-import { keptParts } from './parts/kept-parts.js'
+import { keptParts, type Prepared } from './parts/kept-parts.js'
 import { namesOf, prepareParts } from './parts/prepare-parts.js'
 import { probe } from './probe.js'
 import { proveDevice } from './prove-device.js'
@@ -44,7 +44,7 @@ export function onnx(options: OnnxPluginOptions = {}): Backend<'onnx', OnnxOptio
   }
 
   const compile = async (graph: Graph, taskOptions: OnnxOptions, { emit, signal }: CompileContext): Promise<Executable> => {
-    const { device, prepack = true } = checkTaskOptions(taskOptions)
+    const { device, prepack } = checkTaskOptions(taskOptions)
     throwIfAborted(signal)
     const loaded = await load()
     if (!noticed) for (const notice of loaded.notices) emit({ type: 'notice', ...notice })
@@ -52,15 +52,16 @@ export function onnx(options: OnnxPluginOptions = {}): Backend<'onnx', OnnxOptio
     const chosen = await chooseDevice(settings, loaded, proven, device)
     if (chosen.passedOver !== undefined) emit({ type: 'notice', code: 'TENON_ONNX_DEVICE_FALLBACK', message: `'${graph.name}' runs on ${chosen.device.device}: ${chosen.passedOver}` })
 
-    const most = prepack && chosen.device.device === 'cpu' ? loaded.mostParts : 1
-    const kept = keptParts(graph, [loaded.kind, most])
+    const isOnCpu = chosen.device.device === 'cpu'
+    const kept = keptParts(graph, [loaded.kind, isOnCpu ? loaded.mostParts : 1, prepack])
     const sizes = graph.updates === undefined ? graph.outputs.map(() => undefined) : outputSizes(graph) // what updates its feeds is run step after step
-    const open = async (parts: readonly Part[]) => ({ parts, session: await loaded.open(parts, { ...namesOf(graph), updates: updatesOf(graph), sizes, device: chosen.device, prepack }, signal) })
+    const open = async ({ parts, prepack }: Prepared) => ({ parts, session: await loaded.open(parts, { ...namesOf(graph), updates: updatesOf(graph), sizes, device: chosen.device, prepack }, signal) })
     const make = async () => {
       const lowered = lower({ name: 'onnx', supports: supportsNode }).apply(graph)
       checkTypes(lowered, loaded.kind)
       checkUpdates(graph)
-      const made = await prepareParts(divide(lowered, most), { temporaryFolder: settings.temporaryFolder, signal })
+      const packs = prepack ?? !(isOnCpu && isInPlace(lowered))
+      const made = { parts: await prepareParts(divide(lowered, packs && isOnCpu ? loaded.mostParts : 1), { temporaryFolder: settings.temporaryFolder, signal }), prepack: packs }
       kept?.write(made)
       return made
     }
@@ -100,6 +101,9 @@ export function onnx(options: OnnxPluginOptions = {}): Backend<'onnx', OnnxOptio
     },
   }
 }
+
+/** Whether weights were laid down to be run from where they lie. */
+const isInPlace = ({ constants }: Graph): boolean => Array.from(constants.values()).some(({ file }) => file?.inPlace === true)
 
 /** What was kept and cannot be loaded is made again. */
 function throwIfAbort(error: unknown): undefined {

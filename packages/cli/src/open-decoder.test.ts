@@ -1,7 +1,9 @@
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { openFolder, writeSafetensors } from '@tenon/checkpoint'
+import { inlineConstant, viewAs, type Constant } from '@tenon/core'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { openDecoder } from './open-decoder.js'
 import { run } from './testing/run.js'
@@ -16,6 +18,14 @@ beforeAll(async () => {
   await writeFile(join(incomplete, 'config.json'), JSON.stringify({ ...(JSON.parse(await readFile(join(chatModel, 'config.json'), 'utf8')) as object), num_hidden_layers: 3 }))
 })
 afterAll(() => rm(incomplete, { recursive: true }))
+
+/** The model, its weights in bfloat16. */
+async function writeInHalves(folder: string): Promise<void> {
+  await cp(chatModel, folder, { recursive: true })
+  await using wide = await openFolder(chatModel)
+  const halves = async (constant: Constant) => inlineConstant('bfloat16', constant.shape, Uint16Array.from(viewAs('uint32', await constant.bytes()), (word) => word >>> 16))
+  await writeSafetensors(join(folder, 'model.safetensors'), await Promise.all(Array.from(wide.constants, async ([name, constant]) => [name, await halves(constant)] as const)))
+}
 
 const complete = (model: string, stdin: string, ...options: string[]) => run(['complete', '-', '-m', model, '-n', '4', ...options], { openDecoder, stdin })
 
@@ -34,7 +44,7 @@ describe('a model that writes', () => {
     }
   })
 
-  it('is laid out once where its weights lie in blocks, and kept; floats are not, which would be widened', async () => {
+  it('is laid out once where its weights lie in blocks or in 16 bits, and kept; other floats lie as they are run already', async () => {
     const cache = await mkdtemp(join(tmpdir(), 'tenon-cli-'))
     vi.stubEnv('TENON_CACHE', cache)
     onTestFinished(async () => {
@@ -42,13 +52,18 @@ describe('a model that writes', () => {
       await rm(cache, { recursive: true })
     })
     const kept = async () => (await readdir(join(cache, 'weights')).catch(() => [])).filter((name) => name.endsWith('.safetensors'))
-    const inBlocks = fileURLToPath(new URL('../../checkpoint/fixtures/gguf/gpt2-q8_0.gguf', import.meta.url))
     expect(await complete(chatModel, 'a = ')).toMatchObject({ code: 0 })
     expect(await kept()).toEqual([])
-    const first = await complete(inBlocks, 'a = ')
-    expect(await kept()).toEqual([expect.stringMatching(/^gpt2-q8_0\.gguf-/)])
-    expect(await complete(inBlocks, 'a = ')).toEqual(first)
-    expect([first.code, (await kept()).length]).toEqual([0, 1])
+    const inBlocks = fileURLToPath(new URL('../../checkpoint/fixtures/gguf/gpt2-q8_0.gguf', import.meta.url))
+    const inHalves = join(cache, 'halves')
+    await writeInHalves(inHalves)
+    for (const [before, stored] of [inBlocks, inHalves].entries()) {
+      const first = await complete(stored, 'a = ')
+      expect(await kept()).toHaveLength(before + 1)
+      expect(await complete(stored, 'a = ')).toEqual(first)
+      expect([first.code, (await kept()).filter((file) => file.startsWith(`${basename(stored)}-`)).length, (await kept()).length]).toEqual([0, 1, before + 1])
+    }
+    expect((await complete(inHalves, 'a = ')).stdout).toBe((await complete(inHalves, 'a = ', '--weights', 'fp32')).stdout)
   })
 
   it('goes on from the prefix where nothing else is asked', async () => {

@@ -8,7 +8,6 @@ import { joined } from './joined.js'
 import { backendPlugins, modelPlugins } from './plugins.js'
 import type { Progress } from './progress.js'
 import { deploymentOf, modelOf, type RunsOn } from './runtime.js'
-import { widened } from './widened.js'
 
 /** What the weights become before they are run, by the names users know. */
 const formats = { int4: { name: 'weight-only', bits: 4 }, int8: { name: 'weight-only', bits: 8 }, fp16: { name: 'weight-only', bits: 16 }, fp32: undefined } as const
@@ -79,7 +78,7 @@ export const openDecoder: OpenDecoder = async ({ model: named, weights, activati
   const made = async <T extends AsyncDisposable>(make: (asked: typeof request & { readonly signal: AbortSignal }) => Promise<T>, check?: (checkpoint: Checkpoint) => Promise<void>): Promise<T> => {
     await using stored = isAsStored ? await runtime.checkpoint(model, { signal }) : undefined
     stored?.tokenizer().catch(() => undefined) // another thread reads it meanwhile; who needs it is told what is wrong with it
-    const compress = format ?? (stored && isInBlocks(stored.constants.values()) ? AS_STORED : undefined)
+    const compress = format ?? (stored && isPrepared(stored.constants.values()) ? AS_STORED : undefined)
     const refused = new AbortController()
     const making = make({ ...request, ...(compress !== undefined && { compress: { ...compress, ...(activations !== undefined && { activations }) } }), signal: AbortSignal.any([signal, refused.signal]) })
     const checking = check && runtime.checkpoint(model, { signal }).then((checkpoint) => check(checkpoint).finally(() => checkpoint[Symbol.asyncDispose]()))
@@ -90,8 +89,6 @@ export const openDecoder: OpenDecoder = async ({ model: named, weights, activati
       throw checked.reason
     }
     if (task.status === 'rejected') throw (task.reason as { readonly code?: unknown } | null)?.code === 'TENON_NO_SUCH_HEAD' ? new NotAWriterError(model, task.reason) : task.reason
-    const said = stored && compress === undefined ? widened(stored.constants.values()) : undefined
-    if (said !== undefined) progress.note(said)
     return task.value
   }
 
@@ -103,5 +100,5 @@ export const openDecoder: OpenDecoder = async ({ model: named, weights, activati
   }
 }
 
-/** What lies in blocks is laid out for the backend once, and kept. Floats that are widened would be kept in twice their room. */
-const isInBlocks = (constants: Iterable<Constant>): boolean => Array.from(constants).some(({ blocks }) => blocks !== undefined)
+/** What lies in blocks, or in 16 bits, is laid out as it is run once, and kept. */
+const isPrepared = (constants: Iterable<Constant>): boolean => Array.from(constants).some(({ blocks, dtype }) => blocks !== undefined || dtype === 'bfloat16' || dtype === 'float16')

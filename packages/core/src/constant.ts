@@ -6,6 +6,11 @@ export interface FileRange {
   readonly path: string
   /** Where the first byte lies. */
   readonly offset: number
+  /**
+   * Whether the bytes were laid there to be run from there, so that a start takes no time: a backend that would copy weights into another
+   * order while it loads them does so with these only where that is asked of it.
+   */
+  readonly inPlace?: boolean
 }
 
 /**

@@ -40,12 +40,13 @@ function watched(of: Constant, kept: Map<string, Uint8Array>) {
   return { graph: watching, looked }
 }
 
-async function run(graph: Graph, options: Parameters<typeof onnx>[0] = { threads: 1 }): Promise<readonly number[]> {
+async function run(graph: Graph, options: Parameters<typeof onnx>[0] = { threads: 1 }, onceLoaded = async (): Promise<void> => undefined): Promise<readonly number[]> {
   const backend = onnx(options)
   onTestFinished(() => backend.dispose?.())
   const events: TenonEvent[] = []
   await using executable = await backend.compile(graph, {}, { emit: (event) => events.push(event) })
   expect(events).toContainEqual({ type: 'memory', name: "weights of 'kept'", bytes: graph.constants.get('weight')!.byteLength })
+  await onceLoaded()
   const x = tensor('float32', [1, SIZE], Float32Array.from({ length: SIZE }, (_, index) => index / SIZE))
   await executable.run({ x })
   return Array.from(x.values as Float32Array)
@@ -95,6 +96,20 @@ describe('a graph beside which something may be kept', () => {
       expect(await run(graph)).toEqual(expected)
       expect(looked).toHaveBeenCalled()
     }
+  })
+
+  it('runs its weights from where they lie the next time, too, where they were laid there for that', async () => {
+    const kept = new Map<string, Uint8Array>()
+    const path = join(folder, 'in-place')
+    const inPlace = (): Constant => ({ ...weight, file: { path, offset: 0, inPlace: true } })
+    const results: (readonly number[])[] = []
+    for (const once of [1, 2]) {
+      await writeFile(path, new Uint8Array(values.buffer))
+      const { graph, looked } = watched(inPlace(), kept)
+      results.push(await run(graph, { threads: 1 }, () => writeFile(path, new Uint8Array(values.map((value) => once * value).buffer))))
+      expect(looked.mock.calls.length > 0).toBe(once === 1)
+    }
+    expect(results[1]).toEqual(results[0]!.map((value) => 2 * value))
   })
 
   it.each([

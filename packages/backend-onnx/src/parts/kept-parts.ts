@@ -4,6 +4,17 @@ import { derivedOf, type Graph } from '@tenon/core'
 import type { Part } from '../binding.js'
 import { revision } from '../revision.js'
 
+/** What a graph was prepared as, and whether its weights are packed while it is loaded. */
+export interface Prepared {
+  readonly parts: readonly Part[]
+  readonly prepack: boolean
+}
+
+interface Written {
+  readonly prepack: boolean
+  readonly parts: readonly WrittenPart[]
+}
+
 interface WrittenPart {
   readonly inputs: readonly string[]
   readonly outputs: readonly string[]
@@ -18,9 +29,9 @@ const NEWLINE = 10
 /** Where what a graph was prepared as is kept for the next process. */
 export interface KeptParts {
   /** What was kept, if it is there and can be read. */
-  read(): readonly Part[] | undefined
+  read(): Prepared | undefined
   /** Keeps it, if the next process would make the same. */
-  write(parts: readonly Part[]): void
+  write(prepared: Prepared): void
 }
 
 /**
@@ -36,30 +47,31 @@ export function keptParts(graph: Graph, how: readonly unknown[]): KeptParts | un
     read() {
       const bytes = store.read(name)
       try {
-        const parts = bytes && decode(bytes)
-        return parts?.length === 0 ? undefined : parts
+        const prepared = bytes && decode(bytes)
+        return prepared?.parts.length === 0 ? undefined : prepared
       } catch {
         return undefined // they are made again
       }
     },
-    write(parts) {
-      if (parts.every(({ model }) => model.isLasting)) void store.write(name, encode(parts))
+    write(prepared) {
+      if (prepared.parts.every(({ model }) => model.isLasting)) void store.write(name, encode(prepared))
     },
   }
 }
 
-function encode(parts: readonly Part[]): Uint8Array {
-  const written = parts.map(({ inputs, outputs, model: { folder, weightBytes, bytes } }): WrittenPart => ({ inputs, outputs, folder, weightBytes, length: bytes.byteLength }))
+function encode({ parts, prepack }: Prepared): Uint8Array {
+  const written: Written = { prepack, parts: parts.map(({ inputs, outputs, model: { folder, weightBytes, bytes } }) => ({ inputs, outputs, folder, weightBytes, length: bytes.byteLength })) }
   return Buffer.concat([Buffer.from(`${JSON.stringify(written)}\n`), ...parts.map(({ model }) => model.bytes)])
 }
 
-function decode(bytes: Uint8Array): readonly Part[] {
+function decode(bytes: Uint8Array): Prepared {
   let end = bytes.indexOf(NEWLINE)
-  const written = JSON.parse(new TextDecoder().decode(bytes.subarray(0, end))) as readonly WrittenPart[]
+  const written = JSON.parse(new TextDecoder().decode(bytes.subarray(0, end))) as Written
   end++
-  return written.map(({ inputs, outputs, folder, weightBytes, length }) => {
+  const parts = written.parts.map(({ inputs, outputs, folder, weightBytes, length }) => {
     const model = { bytes: bytes.subarray(end, end + length), folder, weightBytes, isLasting: true, release: async () => undefined }
     end += length
     return { inputs, outputs, model }
   })
+  return { parts, prepack: written.prepack }
 }

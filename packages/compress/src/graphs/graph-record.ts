@@ -25,7 +25,7 @@ interface Head {
 
 /** A constant's name, and where its bytes are: in the file of weights, in the checkpoint, or here. */
 type WrittenConstant =
-  | readonly [name: string, where: 'weights', dtype: NumericType, shape: readonly number[], offset: number]
+  | readonly [name: string, where: 'weights', dtype: NumericType, shape: readonly number[], offset: number, inPlace?: boolean]
   | readonly [name: string, where: 'checkpoint', constant: string]
   | readonly [name: string, where: 'here', dtype: NumericType, shape: readonly number[], base64: string]
 
@@ -62,7 +62,7 @@ export async function writeGraphs(graphs: Graphs, weights: WeightsFile, constant
 
 async function writeConstant(name: string, constant: Constant, weights: WeightsFile, names: ReadonlyMap<Constant, string>): Promise<WrittenConstant | undefined> {
   const { dtype, shape, byteLength, file, inline } = constant
-  if (file?.path === weights.path) return [name, 'weights', dtype, shape, file.offset]
+  if (file?.path === weights.path) return file.inPlace === undefined ? [name, 'weights', dtype, shape, file.offset] : [name, 'weights', dtype, shape, file.offset, file.inPlace]
   const known = names.get(constant)
   if (known !== undefined) return [name, 'checkpoint', known]
   if (inline === undefined && byteLength > SMALL) return undefined
@@ -102,8 +102,8 @@ function constantReader({ path }: WeightsFile, constants: ReadonlyMap<string, Co
   const known = new Map<string, Constant>()
   const make = ([, where, ...facts]: WrittenConstant): Constant => {
     if (where === 'checkpoint') return constants.get(facts[0] as string)!
-    const [dtype, shape, place] = facts as [NumericType, readonly number[], number | string]
-    if (where === 'weights') return keptConstant(dtype, shape, { path, offset: place as number })
+    const [dtype, shape, place, inPlace] = facts as [NumericType, readonly number[], number | string, boolean?]
+    if (where === 'weights') return keptConstant(dtype, shape, { path, offset: place as number, ...(inPlace !== undefined && { inPlace }) })
     const inline = new Uint8Array(Buffer.from(place as string, 'base64'))
     return { dtype, shape, byteLength: inline.byteLength, inline, bytes: async () => inline }
   }

@@ -72,13 +72,14 @@ async function facts({ name, inputs, outputs, nodes, updates, constants }: Graph
 }
 
 describe('graphs that are kept', () => {
-  it('are the same the next time, by role, and nothing is built', async () => {
+  it.each<[WeightOnlyOptions]>([[{}], [{ bits: 16 }]])('are the same the next time, by role, and nothing is built: %j', async (options) => {
     await using before = await openModel(join(folder, 'model'))
-    const first = await keep({}, before)
+    const first = await keep({ options }, before)
     await using checkpoint = await openModel(join(folder, 'model'))
-    const graphs = (await recalled(checkpoint))!
+    const graphs = (await recalled(checkpoint, { options }))!
     expect(Object.keys(graphs)).toEqual(Object.keys(first))
-    expect([graphs['decoder'] === graphs['prefill'], first['decoder'] === first['prefill']]).toEqual([false, false])
+    expect([graphs['decoder'] === graphs['prefill'], first['decoder'] === first['prefill']]).toEqual(options.bits === 16 ? [true, true] : [false, false])
+    expect(Array.from(first['decoder']!.constants.values()).filter(({ file }) => file?.inPlace)).toHaveLength(options.bits === 16 ? 3 : 0)
     const gamma = (graph: Graph) => graph.constants.get('gamma')
     expect(gamma(graphs['decoder']!)).toBe(checkpoint.constants.get('gamma'))
     expect(gamma(graphs['prefill']!)).toBe(gamma(graphs['decoder']!))
@@ -140,6 +141,18 @@ describe('graphs that are kept', () => {
     expect(await asks()).toBe(true)
     await writeModel(join(folder, 'model'), 64, 2)
     expect(await asks()).toBe(false)
+  })
+
+  it('are others where their floats have no room, which is told at each start', async () => {
+    const notices: string[] = []
+    const asks = async (cacheBytes: number) => {
+      const options = { bits: 16, cacheBytes } as const
+      await keep({ options })
+      await using checkpoint = await openModel(join(folder, 'model'))
+      const graphs = await weightOnly().recall!({ cache, ...options }, { ...contextOf({}, checkpoint), emit: (event) => void (event.type === 'notice' && notices.push(event.code)) })
+      return Array.from(graphs!['decoder']!.constants.values()).some(({ file }) => file?.inPlace)
+    }
+    expect([await asks(1e6), await asks(1e3), await asks(1e6), notices]).toEqual([true, false, true, ['TENON_WEIGHTS_WIDENED']])
   })
 
   it('are neither kept nor taken by a compressor that was made of this one, with a pass of its own', async () => {

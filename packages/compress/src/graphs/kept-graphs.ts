@@ -5,6 +5,7 @@ import { cacheFolder, derivedStore, stampOf } from '@tenon/checkpoint'
 import { keepBeside, throwIfAborted, type Constant, type Graphs, type PrepareContext, type RecallContext } from '@tenon/core'
 import { revision } from '../revision.js'
 import type { Settings } from '../weight-only/options.js'
+import { wideRoom } from '../weight-only/wide-room.js'
 import { markUsed, wasChecked } from '../weights/checked.js'
 import { digestOf } from '../weights/kept-file.js'
 import { sourceOf } from '../weights/source-of.js'
@@ -26,13 +27,14 @@ interface Place {
  * Where the graphs of this checkpoint would be kept; `undefined` where nobody could tell later whether they were the same. Its files are
  * known by their places and times: at once, since whoever waits for the file system lets longer work of this thread go first.
  */
-function placeOf({ cache, ...settings }: Settings, { checkpoint, built }: PrepareContext): Place | undefined {
+function placeOf(all: Settings, { checkpoint, built }: PrepareContext): Place | undefined {
+  const { cache, cacheBytes: _, ...settings } = all
   const by = revision()
   const told = Array.from(checkpoint.constants, ([name, constant]) => [name, tell(constant)] as const)
   if (cache === false || built === undefined || by === undefined || told.length === 0 || told.some(([, facts]) => facts === undefined)) return undefined
   const paths = Array.from(new Set(Array.from(checkpoint.constants.values(), (constant) => sourceOf(constant)!.files).flat())).toSorted()
   const files = paths.map((path) => [realpathSync(path), stampOf(path)])
-  return { folder: join(cacheFolder('weights', cache), 'graphs'), key: digestOf([by, built, { ...settings, cacheBytes: undefined }, checkpoint.config, files, told]).slice(0, KEY) }
+  return { folder: join(cacheFolder('weights', cache), 'graphs'), key: digestOf([by, built, settings, wideRoom(checkpoint, all)?.isThere, checkpoint.config, files, told]).slice(0, KEY) }
 }
 
 /** What a family can see of a constant, and what tells its bytes. */

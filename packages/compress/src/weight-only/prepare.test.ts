@@ -12,10 +12,10 @@ import { onnx } from '@tenon/backend-onnx'
 import { stampOf } from '@tenon/checkpoint'
 import { bytesOf as bytesOfArray, lazyConstant, type Checkpoint, type Constant, type Graph, type Graphs, type Origin, type TenonEvent } from '@tenon/core'
 import { GraphBuilder, verify } from '@tenon/graph'
-import { Add, Gemm, MatMulNBits, Relu } from '@tenon/graph/ops'
+import { Add, Cast, Gather, Gemm, MatMulNBits, Relu } from '@tenon/graph/ops'
 import { build } from 'vite'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
-import { normal, outputOf } from '../test-support.js'
+import { normal, outputOf, relativeError } from '../test-support.js'
 import { evict } from '../weights/evict.js'
 import type { WeightOnlyOptions } from './options.js'
 import { graphsOf, openModel, writeModel } from './test-checkpoint.js'
@@ -163,8 +163,8 @@ describe('weights that are prepared', () => {
     const { events } = await prepared({ prefill: 'same' })
     const progress = events.filter((event) => event.type === 'progress')
     const total = SIZE * SIZE * (4 + 2 + 4)
-    expect(progress[0]).toEqual({ type: 'progress', stage: 'quantising weights', done: 0, total, unit: 'bytes' })
-    expect(progress.at(-1)).toEqual({ type: 'progress', stage: 'quantising weights', done: total, total, unit: 'bytes' })
+    expect(progress[0]).toEqual({ type: 'progress', stage: 'preparing weights', done: 0, total, unit: 'bytes' })
+    expect(progress.at(-1)).toEqual({ type: 'progress', stage: 'preparing weights', done: total, total, unit: 'bytes' })
     expect(progress.map(({ done }) => done)).toEqual(progress.map(({ done }) => done).toSorted((a, b) => a - b))
   })
 
@@ -196,6 +196,68 @@ describe('weights that are prepared', () => {
     const { decoder } = graphsOf(checkpoint)
     await prepare!({ decoder: pass({}, 'decoder').apply(decoder!) }, {}, { checkpoint, emit: () => {} })
     expect(await readdir(join(folder, 'elsewhere/weights'))).toHaveLength(1)
+  })
+})
+
+describe('floats of 16 bits that a decoder is run with', () => {
+  const inPlace = (graph: Graph) => Array.from(graph.constants.values()).filter(({ file }) => file?.inPlace === true)
+  const casts = (graph: Graph) => graph.nodes.filter(({ op }) => op === Cast.op).length
+  const wide = SIZE * SIZE * 4
+
+  it.each<[string, WeightOnlyOptions, number]>([
+    ['rounded to 16 bits', { bits: 16 }, 3],
+    ['as they are stored', { smallest: Infinity, prefill: 'same' }, 1],
+  ])('%s lie in the file as float32, to be run from there, and give what they give as they are stored', async (_, options, count) => {
+    const { graphs, codes } = await prepared(options)
+    const decoder = verify(graphs['decoder']!)
+    expect([inPlace(decoder).map(({ dtype, byteLength }) => [dtype, byteLength]), casts(decoder), codes]).toEqual([Array.from({ length: count }, () => ['float32', wide]), 0, []])
+    expect((await stat(join(cache, (await kept())[0]!))).size).toBeLessThan(count * wide + 4096)
+    const without = (await prepared({ ...options, cache: false })).graphs['decoder']!
+    expect([inPlace(without), casts(without)]).toEqual([[], count])
+    // Sums in another order.
+    expect(relativeError(await outputOf(backend, decoder, [4, SIZE], x), await outputOf(backend, without, [4, SIZE], x))).toBeLessThan(1e-6)
+  })
+
+  it('take no more than half the room for all models: others are widened at each start, and a notice says so', async () => {
+    const fitting = await prepared({ bits: 16, cacheBytes: 2 * 3 * wide })
+    expect([inPlace(fitting.graphs['decoder']!).length, casts(fitting.graphs['decoder']!), fitting.codes]).toEqual([3, 0, []])
+    const { graphs, codes, events } = await prepared({ bits: 16, cacheBytes: 2 * 3 * wide - 1 })
+    expect([inPlace(graphs['decoder']!).length, casts(graphs['decoder']!), codes]).toEqual([0, 3, ['TENON_WEIGHTS_WIDENED']])
+    expect(events).toContainEqual(expect.objectContaining({ message: expect.stringMatching(/^model: its weights of 16 bits take 2 MB as they are run, more than half of what may be kept \(4 MB, 'cacheBytes'\)/) as string }))
+  })
+
+  it('are widened at each start where there is no room on the disk, which is told once', async () => {
+    disk.blocks = 10
+    onTestFinished(() => void (disk.blocks = undefined))
+    const { graphs, codes } = await prepared({ bits: 16 })
+    expect([codes, casts(graphs['decoder']!), await kept()]).toEqual([['TENON_WEIGHTS_NOT_KEPT'], 3, []])
+  })
+
+  it('stay as they are stored where no decoder is asked for, or prompts are read in other bits', async () => {
+    const { pass, prepare } = weightOnly()
+    const { model } = await prepare!({ model: pass({ bits: 16 }, 'model').apply(graphsOf(checkpoint)['model']!) }, { cache, bits: 16 }, { checkpoint, emit: () => {} })
+    expect([inPlace(model!).length, casts(model!)]).toEqual([0, 3])
+    const { decoder } = (await prepared({ bits: 16, prefill: 'int8' })).graphs
+    expect([inPlace(decoder!).length, casts(decoder!)]).toEqual([0, 3])
+  })
+
+  it('stay as they are stored beside weights in fewer bits, which have to be packed', async () => {
+    const { decoder } = (await prepared({ bits: 16, head: { bits: 8 } })).graphs
+    expect([inPlace(decoder!).length, casts(decoder!), decoder!.nodes.filter(({ op }) => op === MatMulNBits.op).length]).toEqual([0, 2, 1])
+  })
+
+  it('that are looked up stay in the checkpoint, and are what the last layer multiplies with from the file', async () => {
+    const builder = new GraphBuilder('tied')
+    const stored = checkpoint.constants.get('second')!
+    const table = builder.constant({ ...lazyConstant('float32', stored.shape, () => Promise.reject(new Error('nobody needs it wide'))), stored }, 'second')
+    builder.output('y', Gemm(Gather(table, builder.input('ids', 'int64', ['rows'])), table, undefined, { transB: 1 }))
+    for (const options of [{ bits: 16 }, { smallest: Infinity, prefill: 'same' }] as const) {
+      const decoder = weightOnly().pass(options, 'decoder').apply(builder.build())
+      const graphs = await weightOnly().prepare!({ decoder }, { cache, ...options }, { checkpoint, emit: () => {} })
+      const constants = Array.from(verify(graphs['decoder']!).constants.values())
+      expect(constants.map(({ dtype, file }) => [dtype, file?.inPlace === true, file?.path === stored.file!.path]).toSorted()).toEqual([['bfloat16', false, true], ['float32', true, false]])
+    }
+    expect(await kept()).toHaveLength(1)
   })
 })
 

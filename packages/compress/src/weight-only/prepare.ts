@@ -1,7 +1,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { cacheFolder, withFileLock } from '@tenon/checkpoint'
-import type { Constant, Graph, Graphs, Pass, PrepareContext } from '@tenon/core'
+import type { Constant, Emit, Graph, Graphs, Pass, PrepareContext } from '@tenon/core'
 import { withConstants } from '@tenon/graph'
 import { mergeProducts, packProjections, unflatten } from '@tenon/graph/passes'
 import { keepGraphs } from '../graphs/kept-graphs.js'
@@ -16,6 +16,8 @@ import { deferredGraph, isDeferred, whenMade } from './deferred-graph.js'
 import { hasExperts } from './experts-of.js'
 import type { Settings } from './options.js'
 import { ofEntry, Plan } from './plan.js'
+import { wideRoom } from './wide-room.js'
+import { narrowed, widened } from './wide-weights.js'
 
 /**
  * Sees to it that what the passes left to be computed lies in a file: one that is kept from before, or is made now. Where no file can be
@@ -24,11 +26,33 @@ import { ofEntry, Plan } from './plan.js'
  * @throws AbortedError, and what reading the weights throws.
  */
 export async function prepare(graphs: Graphs, settings: Settings, context: PrepareContext, keepsGraphs: boolean): Promise<Graphs> {
-  const { graphs: over, path } = await withKept(oneForm(graphs, settings), settings, context)
+  const { graphs: over, path } = await withRoom(oneForm(graphs, settings), settings, context)
   const prepared = quickened(over)
   if (path !== undefined && keepsGraphs) await keepGraphs(prepared, path, settings, context, Promise.all(Object.values(prepared).map(whenMade)))
   return prepared
 }
+
+interface Kept {
+  readonly graphs: Graphs
+  readonly path?: string
+}
+
+/** The floats of 16 bits of a decoder lie there as they are run, where there is room for that. */
+async function withRoom(graphs: Graphs, settings: Settings, context: PrepareContext): Promise<Kept> {
+  const room = graphs['decoder'] === undefined || settings.prefill !== 'same' ? undefined : wideRoom(context.checkpoint, settings)
+  if (room === undefined) return withKept(graphs, settings, context)
+  const wide = room.isThere ? await withKept(each(graphs, widened), settings, context) : undefined
+  return wide?.path === undefined ? withKept(each(graphs, narrowed), settings, wide === undefined ? context : { ...context, emit: exceptNotKept(context.emit) }) : wide
+}
+
+/** What two roles share they go on sharing. */
+function each(graphs: Graphs, change: (graph: Graph) => Graph): Graphs {
+  const changed = new Map(Array.from(new Set(Object.values(graphs)), (graph) => [graph, change(graph)]))
+  return Object.fromEntries(Object.entries(graphs).map(([role, graph]) => [role, changed.get(graph)!]))
+}
+
+/** Told once. */
+const exceptNotKept = (emit: Emit): Emit => (event) => (event.type === 'notice' && event.code === NOT_KEPT ? undefined : emit(event))
 
 /** Prompts are read by the decoder itself where the weights have one form for both, which a pass, seeing one graph at a time, cannot tell. */
 function oneForm(graphs: Graphs, { isPrefillChosen }: Settings): Graphs {
@@ -55,7 +79,7 @@ function changed(graph: Graph, passes: readonly Pass[]): Graph {
 }
 
 /** The graphs over a file of weights, and its path; or as they were, where there is none. */
-async function withKept(graphs: Graphs, settings: Settings, context: PrepareContext): Promise<{ readonly graphs: Graphs; readonly path?: string }> {
+async function withKept(graphs: Graphs, settings: Settings, context: PrepareContext): Promise<Kept> {
   const { checkpoint, emit, signal } = context
   const { cache, cacheBytes } = settings
   // What is looked at later says nothing of itself yet: what it is made of, and how, is told by the others and by the settings.
@@ -69,7 +93,7 @@ async function withKept(graphs: Graphs, settings: Settings, context: PrepareCont
   const paths = pathsOf(checkpoint.constants.values(), entries)
   if (paths.length === 0) return { graphs } // nothing by which the weights could be known again
   const path = join(cacheFolder('weights', cache), `${basename(checkpoint.reference).replaceAll(/[^\w.-]+/g, '-').slice(-60)}-${await keyOf(paths, entries, [checkpoint.config, told])}.safetensors`)
-  const notKept = (problem: string) => emit({ type: 'notice', code: 'TENON_WEIGHTS_NOT_KEPT', message: `Quantised weights cannot be kept in ${dirname(path)}: ${problem.replace(`${NOT_WRITTEN} `, '')}. They are computed at each start; name another folder in TENON_CACHE` })
+  const notKept = (problem: string) => emit({ type: 'notice', code: NOT_KEPT, message: `Weights cannot be kept in ${dirname(path)}: ${problem.replace(`${NOT_WRITTEN} `, '')}. They are computed at each start; name another folder in TENON_CACHE` })
   try {
     const before = await openKept(path, entries, { key: basename(path), signal })
     if (typeof before !== 'object') for (const graph of all) plan.add(graph)
@@ -106,16 +130,16 @@ async function kept(path: string, entries: readonly Entry[], cacheBytes: number,
   await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
     throw new NotKept(String((cause as Error).message), { cause })
   })
-  const onWait = () => emit({ type: 'notice', code: 'TENON_WEIGHTS_WAITING', message: 'Another process is quantising these weights; waiting for it' })
+  const onWait = () => emit({ type: 'notice', code: 'TENON_WEIGHTS_WAITING', message: 'Another process is preparing these weights; waiting for it' })
   const making = async () => {
     const meanwhile = await openKept(path, entries, options)
     if (typeof meanwhile === 'object') return meanwhile
-    if (meanwhile !== undefined) emit({ type: 'notice', code: 'TENON_WEIGHTS_REBUILT', message: `The quantised weights in ${path} are computed anew: the file ${meanwhile}` })
+    if (meanwhile !== undefined) emit({ type: 'notice', code: 'TENON_WEIGHTS_REBUILT', message: `The weights kept in ${path} are computed anew: the file ${meanwhile}` })
     // Who holds the lock is alone: unfinished files of this name are of processes that are gone.
     for (const name of await readdir(folder)) if (name.startsWith(`${key}.`) && name.endsWith('.tmp')) await rm(join(folder, name), { force: true }).catch(() => undefined)
     const total = entries.reduce((sum, entry) => sum + sourceBytes(entry), 0)
     let done = 0
-    const progress = () => emit({ type: 'progress', stage: 'quantising weights', done, total, unit: 'bytes' })
+    const progress = () => emit({ type: 'progress', stage: 'preparing weights', done, total, unit: 'bytes' })
     progress()
     await writeKept(path, entries, {
       ...options,
@@ -133,6 +157,8 @@ async function kept(path: string, entries: readonly Entry[], cacheBytes: number,
     throw isOfTheSystem(error) && error.path?.startsWith(path) === true ? new NotKept(error.message, { cause: error }) : error
   })
 }
+
+const NOT_KEPT = 'TENON_WEIGHTS_NOT_KEPT'
 
 const isOfTheSystem = (error: unknown): error is NodeJS.ErrnoException => error instanceof Error && 'syscall' in error
 

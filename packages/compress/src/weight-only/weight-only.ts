@@ -1,10 +1,11 @@
-import type { Compressor, Pass } from '@tenon/core'
+import type { Compressor, Graphs, Pass, PrepareContext } from '@tenon/core'
 import { recallGraphs } from '../graphs/kept-graphs.js'
 import { deferredGraph } from './deferred-graph.js'
 import { settingsOf, type WeightOnlyOptions } from './options.js'
 import { prepare } from './prepare.js'
 import { tellStored } from './tell-stored.js'
 import { weightOnlyPass } from './weight-only-pass.js'
+import { tellWidened } from './wide-room.js'
 
 /**
  * The compressor plugin `'weight-only'`: weights in 4, 8 or 16 bits, computed once and kept on disk, and activations as they are.
@@ -31,17 +32,23 @@ export function weightOnly(defaults: WeightOnlyOptions = {}): Compressor<'weight
     pass,
     prepare(graphs, options, context) {
       const asked = { ...defaults, ...options }
-      tellStored(context.checkpoint, asked.bits, context.emit)
+      tell(asked, graphs, context)
       return prepare(graphs, settingsOf(asked), context, isThisOne(this))
     },
     async recall(options, context) {
       if (!isThisOne(this)) return undefined
       const asked = { ...defaults, ...options }
       const graphs = await recallGraphs(settingsOf(asked), context)
-      if (graphs !== undefined) tellStored(context.checkpoint, asked.bits, context.emit)
+      if (graphs !== undefined) tell(asked, graphs, context)
       return graphs
     },
   }
+}
+
+/** What a user would want to know of these weights, at each start. */
+function tell(asked: WeightOnlyOptions, graphs: Graphs, { checkpoint, emit }: PrepareContext): void {
+  tellStored(checkpoint, asked.bits, emit)
+  if (graphs['decoder'] !== undefined) tellWidened(checkpoint, settingsOf(asked), emit)
 }
 
 /**

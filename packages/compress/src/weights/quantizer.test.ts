@@ -99,7 +99,7 @@ describe('weights in blocks', () => {
     for (const place of [0, 17, 31, 63]) {
       const values = normal([2, 32])
       values[place] = bad
-      for (const recipe of [{ kind: 'blocks', bits: 4, blockSize: 32 }, { kind: 'blocks', bits: 8, blockSize: 32 }, { kind: 'channels' }, { kind: 'half' }] as const) {
+      for (const recipe of [{ kind: 'blocks', bits: 4, blockSize: 32 }, { kind: 'blocks', bits: 8, blockSize: 32 }, { kind: 'channels' }, { kind: 'half' }, { kind: 'wide' }] as const) {
         expect(() => perform(job(recipe, values, 2))).toThrow('TENON_NOT_FINITE')
       }
     }
@@ -130,6 +130,29 @@ describe('weights as float16', () => {
     [-0, 0x8000, 'a negative zero'],
   ])('%d is 0x%s: %s', (value, bits) => {
     expect(halves(Float32Array.of(value))).toEqual([bits])
+  })
+})
+
+describe('weights of 16 bits as float32', () => {
+  const wide = (dtype: 'float32' | 'float16' | 'bfloat16', bytes: Uint8Array, columns: number) => {
+    const { parts } = perform({ recipe: { kind: 'wide' }, source: { bytes }, dtype, rows: 1, columns, axis: 0, transpose: false })
+    return viewAs('float32', parts[0]!)
+  }
+
+  it('are what is stored, exactly', () => {
+    expect(Array.from(wide('bfloat16', bytesOf(Uint16Array.of(0x3f80, 0xc0a0, 0x0001, 0x7f7f)), 4))).toEqual([1, -5, 2 ** -133, (2 - 2 ** -7) * 2 ** 127])
+    expect(Array.from(wide('float16', bytesOf(Uint16Array.of(0x3c00, 0xc500, 0x0001, 0x7bff)), 4))).toEqual([1, -5, 2 ** -24, 65504])
+  })
+
+  it('are of float32 what they round to', () => {
+    const values = normal([1, 1000])
+    const rounded = perform(job({ kind: 'half' }, values, 1)).parts[0]!
+    expect(wide('float32', bytesOf(values), 1000)).toEqual(wide('float16', rounded, 1000))
+    expect(Array.from(wide('float32', bytesOf(Float32Array.of(1 + 2 ** -11, 1e6, -(2 ** -25))), 3))).toEqual([1, 65504, -0])
+  })
+
+  it('that are stored as what is no number are told', () => {
+    expect(() => wide('bfloat16', bytesOf(Uint16Array.of(0x3f80, 0x7fc0)), 2)).toThrow('TENON_NOT_FINITE')
   })
 })
 

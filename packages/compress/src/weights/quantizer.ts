@@ -8,6 +8,8 @@ export type Recipe =
   | { readonly kind: 'channels' }
   /** float16, rounded to nearest; what is too large becomes the largest. */
   | { readonly kind: 'half' }
+  /** float32, of the values that 16 bits have: those that are stored, and of float32 those that `half` rounds to. */
+  | { readonly kind: 'wide' }
 
 /** A piece of work for a thread: plain data, all of it. */
 export interface Job {
@@ -58,11 +60,18 @@ export function quantizer({ fs, crc32 }: Tools): { perform(job: Job): Outcome } 
     const { recipe, rows, columns, axis, transpose, inputScales, target } = job
     let values = widened(job.dtype, 'bytes' in job.source ? job.source.bytes : read(job.source.path, job.source.offset, rows * columns * (job.dtype === 'float32' ? 4 : 2)))
     if (inputScales !== undefined) values = scaled(values, rows, columns, axis, inputScales)
-    const parts = recipe.kind === 'half' ? [narrowed(values)] : recipe.kind === 'channels' ? channels(values, rows, columns, axis, transpose) : blocks(axis === 0 ? values : transposed(values, rows, columns), axis === 0 ? rows : columns, recipe.bits, recipe.blockSize)
+    const parts = made(recipe)
     const checksums = parts.map((part) => crc32(part))
     if (target === undefined) return { parts, checksums }
     write(target.path, parts, target.offsets)
     return { parts: [], checksums }
+
+    function made(recipe: Recipe): Uint8Array[] {
+      if (recipe.kind === 'half') return [narrowed(values)]
+      if (recipe.kind === 'wide') return [bytesOf(job.dtype === 'float32' ? widened('float16', narrowed(values)) : finite(values))]
+      if (recipe.kind === 'channels') return channels(values, rows, columns, axis, transpose)
+      return blocks(axis === 0 ? values : transposed(values, rows, columns), axis === 0 ? rows : columns, recipe.bits, recipe.blockSize)
+    }
   }
 
   function read(path: string, offset: number, length: number): Uint8Array {
@@ -107,6 +116,16 @@ export function quantizer({ fs, crc32 }: Tools): { perform(job: Job): Outcome } 
     const table = (halves ??= halfTable())
     const values = new Float32Array(stored.length)
     for (let index = 0; index < stored.length; index++) values[index] = table[stored[index]!]!
+    return values
+  }
+
+  function bytesOf(values: Float32Array): Uint8Array {
+    return new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
+  }
+
+  function finite(values: Float32Array): Float32Array {
+    const words = new Uint32Array(values.buffer, values.byteOffset, values.length)
+    for (let index = 0; index < words.length; index++) if ((words[index]! & 0x7f800000) === 0x7f800000) throw new Error('TENON_NOT_FINITE')
     return values
   }
 
