@@ -42,7 +42,7 @@ describe('chat', () => {
     expect(await ask('broken.json')).toMatchObject({ code: 2, stderr: expect.stringContaining('broken.json: this is no JSON') })
     expect(await ask('list.json')).toMatchObject({ code: 2, stderr: expect.stringContaining('list.json: The JSON schema at # is []') })
     expect(await ask('type.json')).toMatchObject({ code: 2, stderr: expect.stringMatching(/type\.json: The JSON schema at # has 'type', which is "wibble"\n {2}Choose among object/) })
-    expect(await ask('none.json')).toMatchObject({ code: 1, stderr: expect.stringMatching(/none\.json'\n {2}Check the path/) })
+    expect(await ask('none.json')).toMatchObject({ code: 1, stderr: expect.stringMatching(/none\.json: no such file or directory\n {2}Check the path/) })
     for (const option of ['--schema', '--template', '--deployment']) expect((await run(['chat', 'Hi', '-m', 'talker', option, folder.path], option === '--deployment' ? {} : { openDecoder })).stderr).toBe(`error EISDIR ${option} ${folder.path}: this is a folder\n  Name a file, not a folder\n`)
     expect(openDecoder.opens).toHaveLength(0)
   })

@@ -82,7 +82,7 @@ describe('embed', () => {
   it('says that the file cannot be read', async () => {
     await using folder = await folderOf({})
     const missing = await run(['embed', '--file', join(folder.path, 'none.txt')])
-    expect(missing).toMatchObject({ code: 1, stderr: expect.stringMatching(/^error ENOENT .*none\.txt'\n {2}Check the path\n$/) })
+    expect(missing).toMatchObject({ code: 1, stderr: expect.stringMatching(/^error ENOENT .*none\.txt: no such file or directory\n {2}Check the path\n$/) })
     const slow = await run(['embed', '--file', join(folder.path, 'none.txt')], { open: fakeOpen({ before: () => setTimeout(50) }) })
     expect(slow.stderr).toBe(missing.stderr) // and not by a stream that nobody listens to yet
     const directory = await run(['embed', '--file', folder.path])

@@ -22,7 +22,7 @@ export function describe(error: unknown): Description {
     return { code, message: code === 'TENON_INVALID_OPTION' ? optionInFlags(message) : message, remedy: inFlags(forUser) }
   }
   if (error instanceof CommanderError) return describeUsage(error.message)
-  if (isSystemError(error)) return { code: error.code, message: error.message.replace(`${error.code}: `, ''), remedy: systemRemedy(error.code) }
+  if (isSystemError(error)) return { code: error.code, message: ofSystem(error), remedy: systemRemedy(error.code) }
   if (isModuleError(error)) return { code: error.code, message: error.message.split('\n')[0]!, remedy: 'Install the packages again, for one is missing or half installed' }
   return {
     code: 'TENON_UNEXPECTED',
@@ -40,6 +40,13 @@ function describeUsage(text: string): Description {
 
 interface SystemError extends Error {
   readonly code: string
+  readonly path?: unknown
+}
+
+/** Node.js ends such a message by the name of the call: `ENOENT: no such file or directory, stat 'none.txt'`. */
+function ofSystem({ code, message, path }: SystemError): string {
+  const text = message.replace(`${code}: `, '')
+  return typeof path === 'string' ? `${path}: ${text.split(', ')[0]!}` : text
 }
 
 const isSystemError = (error: unknown): error is SystemError => error instanceof Error && 'syscall' in error && typeof (error as Partial<SystemError>).code === 'string'
