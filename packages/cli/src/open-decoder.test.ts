@@ -66,6 +66,10 @@ describe('a model that writes', () => {
     expect((await complete(inHalves, 'a = ')).stdout).toBe((await complete(inHalves, 'a = ', '--weights', 'fp32')).stdout)
   })
 
+  it("runs on what is quickest for it, where the backend is 'auto'", async () => {
+    expect(await complete(chatModel, 'a = ', '--backend', 'auto')).toMatchObject({ code: 0, stderr: expect.stringMatching(/^note 'llama' runs on \S+: .* ms a run of batch 1, sequence \d+, /) })
+  })
+
   it('goes on from the prefix where nothing else is asked', async () => {
     expect(await complete(chatModel, 'a = 1\nb = 2\n', '--at', '1:5', '--prefix-only')).toMatchObject({ code: 0, stderr: '' })
     expect(await complete(chatModel, 'a = \n \n', '--at', '1:5')).toMatchObject({ code: 0, stderr: '' })

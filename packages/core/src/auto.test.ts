@@ -79,6 +79,16 @@ describe("the backend 'auto'", () => {
     expect(new Set((await attention_mask!.data()) as Float32Array)).toEqual(new Set([1]))
   })
 
+  it('feeds a decoder texts that begin, and a cache with room for them', async () => {
+    const decoder: Graph = { ...encoder, inputs: [encoder.inputs[0]!, { name: 'lengths', dtype: 'int32', shape: ['batch'] }, { name: 'past_key_values.0.key', dtype: 'float32', shape: ['batch', 2, 'capacity', 4] }] }
+    const { backend, runtime, fed } = paced({ model: decoder })
+    await using made = runtime(backend('a', () => 1), backend('b', () => 1))
+    await made.task('echo', auto({ sizes: { batch: 2 } }))
+    const { lengths, 'past_key_values.0.key': past } = fed[0]!
+    expect(await lengths!.data()).toEqual(Int32Array.of(64, 64))
+    expect(past!.shape).toEqual([2, 2, 64, 4])
+  })
+
   it('remembers for graphs alike, and measures others', async () => {
     const { backend, runtime, runs, notices } = paced()
     await using made = runtime(backend('a', () => 1), backend('b', () => 10))

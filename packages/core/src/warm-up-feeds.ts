@@ -10,18 +10,24 @@ const usualSizes: Readonly<Record<string, number>> = { batch: 1, sequence: 128 }
 const UNKNOWN = 16
 
 /**
- * Feeds that a graph can be timed with: masks are all ones, so that everything is computed, and everything else is zero, which
- * is a valid id, index and offset.
+ * Feeds that a graph can be timed with: masks are all ones, so that everything is computed, lengths those of texts that begin with this
+ * run, a cache has room for these, and everything else is zero, which is a valid id, index and offset.
  * @throws InvalidInputError where an input takes strings.
  */
 export const warmUpFeeds = ({ inputs }: Pick<Graph, 'inputs'>, sizes: Readonly<Record<string, number>>): Record<string, HostTensor> =>
-  Object.fromEntries(inputs.map((input) => [input.name, feedOf(input, { ...usualSizes, ...sizes })]))
+  Object.fromEntries(inputs.map((input) => [input.name, feedOf(input, withUsual(sizes))]))
+
+function withUsual(sizes: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
+  const known = { ...usualSizes, ...sizes }
+  return { capacity: known['sequence']!, ...known }
+}
 
 function feedOf({ name, dtype, shape }: ValueInfo, sizes: Readonly<Record<string, number>>): HostTensor {
   if (dtype === 'string') throw new InvalidInputError({ what: `the input '${name}'`, problem: 'takes strings', remedy: 'name the backend instead' })
   const concrete = shape.map((size) => (typeof size === 'number' ? size : sizeOf(size, sizes)))
   const values = allocate(dtype, concrete.reduce((product, size) => product * size, 1))
   if (/mask/i.test(name)) values.fill(ones[dtype] as never)
+  if (name === 'lengths' && dtype === 'int32') values.fill(sizes['sequence'] as never)
   return tensor(dtype, concrete, values)
 }
 
@@ -42,5 +48,5 @@ const ones: Readonly<Record<NumericType, number | bigint>> = {
 /** ` of batch 1, sequence 128`: the sizes that a graph was timed with. */
 export function describeSizes({ inputs }: Pick<Graph, 'inputs'>, sizes: Readonly<Record<string, number>>): string {
   const symbols = [...new Set(inputs.flatMap(({ shape }) => shape))].filter((size) => typeof size === 'string')
-  return symbols.length === 0 ? '' : ` of ${symbols.map((symbol) => `${symbol} ${sizeOf(symbol, { ...usualSizes, ...sizes })}`).join(', ')}`
+  return symbols.length === 0 ? '' : ` of ${symbols.map((symbol) => `${symbol} ${sizeOf(symbol, withUsual(sizes))}`).join(', ')}`
 }

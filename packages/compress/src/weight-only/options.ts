@@ -2,7 +2,7 @@ import { checkOptions, InvalidOptionError } from '@tenon/core'
 
 /** A format of weights. */
 export interface WeightFormat {
-  /** 4 and 8: whole numbers that share a scale block by block. 16: floats, as they are stored or rounded to float16. */
+  /** 4 and 8: whole numbers that share a scale block by block. 16: floats, as they are stored or rounded to float16; a decoder's are kept as they are run. */
   readonly bits?: 4 | 8 | 16
   /** How many numbers share a scale: fewer are more exact, more are faster and smaller. Of no meaning with 16 bits. */
   readonly blockSize?: 16 | 32 | 64 | 128 | 256
