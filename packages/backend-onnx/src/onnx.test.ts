@@ -134,6 +134,25 @@ describe.each(['native', 'worker'] as const)('the %s binding', (binding) => {
       await Promise.all(all.map((executable) => executable[Symbol.asyncDispose]()))
     })
 
+    it('leaves whole numbers where they lie that were laid there to be run from there, for the same results to the bit', async () => {
+      const numbers = Int8Array.from({ length: 64 * 96 }, (_, index) => (index * 37) % 256)
+      const path = join(folder, 'whole.bin')
+      await writeFile(path, numbers)
+      const weight = (inPlace: boolean): Constant => ({ dtype: 'int8', shape: [64, 96], byteLength: numbers.length, file: { path, offset: 0, inPlace }, bytes: async () => new Uint8Array(numbers.buffer) })
+      const product = (w: Constant) =>
+        graph(
+          { inputs: { x: ['rows', 64] }, outputs: { y: ['rows', 96] }, constants: { w } },
+          ['DynamicQuantizeLinear', ['x'], ['bytes', 'scale', 'zero']], ['MatMulInteger', ['bytes', 'w', 'zero'], ['sums']], ['Cast', ['sums'], ['floats'], { to: 'float32' }], ['Mul', ['floats', 'scale'], ['y']],
+        )
+      await using packed = await compile(product(weight(false)))
+      await using left = await compile(product(weight(true)))
+      for (const rows of [1, 2, 3, 7, 64]) {
+        const x = tensor('float32', [rows, 64], Float32Array.from({ length: rows * 64 }, (_, index) => Math.sin(index)))
+        const [expected, actual] = await Promise.all([packed, left].map(async (executable) => (await executable.run({ x })).y!.data()))
+        expect(actual).toEqual(expected)
+      }
+    })
+
     it('says which file is missing, and which ends before its weights do', async () => {
       const gone = await inFile('gone.bin', new Float32Array(300), 0)
       await rm(join(folder, 'gone.bin'))

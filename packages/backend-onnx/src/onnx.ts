@@ -1,4 +1,4 @@
-import { AbortedError, BackendError, BackendUnavailableError, throwIfAborted, UnsupportedOpError, type Backend, type CompileContext, type DataType, type Executable, type Graph } from '@tenon/core'
+import { AbortedError, BackendError, BackendUnavailableError, throwIfAborted, UnsupportedOpError, type Backend, type CompileContext, type Constant, type DataType, type Executable, type Graph } from '@tenon/core'
 import { checkUpdates } from '@tenon/graph'
 import { lower } from '@tenon/graph/passes'
 
@@ -53,23 +53,33 @@ export function onnx(options: OnnxPluginOptions = {}): Backend<'onnx', OnnxOptio
     if (chosen.passedOver !== undefined) emit({ type: 'notice', code: 'TENON_ONNX_DEVICE_FALLBACK', message: `'${graph.name}' runs on ${chosen.device.device}: ${chosen.passedOver}` })
 
     const isOnCpu = chosen.device.device === 'cpu'
-    const kept = keptParts(graph, [loaded.kind, isOnCpu ? loaded.mostParts : 1, prepack])
     const sizes = graph.updates === undefined ? graph.outputs.map(() => undefined) : outputSizes(graph) // what updates its feeds is run step after step
-    const open = async ({ parts, prepack }: Prepared) => ({ parts, session: await loaded.open(parts, { ...namesOf(graph), updates: updatesOf(graph), sizes, device: chosen.device, prepack }, signal) })
-    const make = async () => {
-      const lowered = lower({ name: 'onnx', supports: supportsNode }).apply(graph)
-      checkTypes(lowered, loaded.kind)
-      checkUpdates(graph)
-      const packs = prepack ?? !(isOnCpu && isInPlace(lowered))
-      const made = { parts: await prepareParts(divide(lowered, packs && isOnCpu ? loaded.mostParts : 1), { temporaryFolder: settings.temporaryFolder, signal }), prepack: packs }
-      kept?.write(made)
-      return made
+    /** @param leaves Whether weights that were laid down to be run from there are. */
+    const openSession = async (leaves: boolean, most: number, signal: AbortSignal | undefined) => {
+      const kept = keptParts(graph, [loaded.kind, most, leaves])
+      const open = async ({ parts, packsLater }: Prepared) => ({ parts, packsLater, session: await loaded.open(parts, { ...namesOf(graph), updates: updatesOf(graph), sizes, device: chosen.device, prepack: prepack ?? true }, signal) })
+      const make = async () => {
+        const lowered = lower({ name: 'onnx', supports: supportsNode }).apply(graph)
+        checkTypes(lowered, loaded.kind)
+        checkUpdates(graph)
+        const inPlace = leaves ? leftInPlace(lowered, loaded.kind) : new Set<Constant>()
+        const parts = await prepareParts(divide(lowered, most, undefined, inPlace), { temporaryFolder: settings.temporaryFolder, inPlace, signal })
+        const made = { parts, packsLater: inPlace.size > 0 && Array.from(inPlace).every(isWhole) }
+        kept?.write(made)
+        return made
+      }
+      const before = kept?.read()
+      return (before && (await open(before).catch(throwIfAbort))) ?? (await open(await make()))
     }
-    const before = kept?.read()
-    const { parts, session } = (before && (await open(before).catch(throwIfAbort))) ?? (await open(await make()))
-    const executable = new OnnxExecutable(graph, session, () => {
-      executables.delete(executable)
-      emit({ type: 'memory', name: `weights of '${graph.name}'`, bytes: 0 })
+    const { parts, packsLater, session } = await openSession(isOnCpu && prepack === undefined, prepack !== false && isOnCpu ? loaded.mostParts : 1, signal)
+    // In one part: of the places for native work, others stay free for runs.
+    const pack = packsLater ? async (signal: AbortSignal) => (await openSession(false, 1, signal)).session : undefined
+    const executable = new OnnxExecutable(graph, session, {
+      pack,
+      onClose() {
+        executables.delete(executable)
+        emit({ type: 'memory', name: `weights of '${graph.name}'`, bytes: 0 })
+      },
     })
     executables.add(executable)
     emit({ type: 'memory', name: `weights of '${graph.name}'`, bytes: parts.reduce((sum, { model }) => sum + model.weightBytes, 0) })
@@ -102,8 +112,14 @@ export function onnx(options: OnnxPluginOptions = {}): Backend<'onnx', OnnxOptio
   }
 }
 
-/** Whether weights were laid down to be run from where they lie. */
-const isInPlace = ({ constants }: Graph): boolean => Array.from(constants.values()).some(({ file }) => file?.inPlace === true)
+/** Weights that were laid down to be run from where they lie. In workers, where one thing is done at a time, what is to be packed is packed at once. */
+function leftInPlace({ constants }: Graph, binding: Binding['kind']): ReadonlySet<Constant> {
+  const laid = Array.from(constants.values()).filter(({ file }) => file?.inPlace === true)
+  return new Set(binding === 'worker' && laid.every(isWhole) ? [] : laid)
+}
+
+/** Sums of whole numbers are the same in any order. */
+const isWhole = ({ dtype }: Constant): boolean => dtype === 'int8' || dtype === 'uint8'
 
 /** What was kept and cannot be loaded is made again. */
 function throwIfAbort(error: unknown): undefined {

@@ -4,7 +4,7 @@ import { out, type OrtLibrary, type Pointer } from './api.js'
 import { FeedValues } from './feed-values.js'
 
 /** Only fatal errors are logged: the library prints to stderr, and what failed comes back as a status anyway. */
-const logFatal = 4
+export const logFatal = 4
 /** OrtDeviceAllocator and OrtMemTypeDefault. */
 const deviceAllocator = 0
 const defaultMemory = 0

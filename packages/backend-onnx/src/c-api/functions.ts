@@ -15,6 +15,7 @@ export const functions = {
   CreateSessionOptions: ['pointer'],
   DisablePerSessionThreads: ['pointer'],
   SetIntraOpNumThreads: ['pointer', 'int'],
+  SetSessionLogSeverityLevel: ['pointer', 'int'],
   SetSessionGraphOptimizationLevel: ['pointer', 'int'],
   AddSessionConfigEntry: ['pointer', 'text', 'text'],
   SessionOptionsSetLoadCancellationFlag: ['pointer', 'bool'],

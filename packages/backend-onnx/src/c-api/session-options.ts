@@ -2,7 +2,7 @@ import type { SessionSettings } from '../binding.js'
 import { cudaOptions, tensorrtOptions, type DeviceSettings } from '../devices.js'
 import { out, type OrtApi, type OrtLibrary, type Pointer } from './api.js'
 import { cStrings } from './c-strings.js'
-import type { Environment } from './environment.js'
+import { logFatal, type Environment } from './environment.js'
 
 /** ORT_ENABLE_ALL. Lower levels load no sooner (within noise) and run no faster (docs/decisions/0003). */
 const allOptimizations = 99
@@ -21,6 +21,7 @@ export function createSessionOptions(environment: Environment, settings: Session
       api.SetIntraOpNumThreads(options, environment.settings.threads)
       api.AddSessionConfigEntry(options, 'session.intra_op.allow_spinning', environment.settings.spinning ? '1' : '0')
     }
+    api.SetSessionLogSeverityLevel(options, logFatal) // the environment may be one that onnxruntime-node's own binding made
     api.SetSessionGraphOptimizationLevel(options, allOptimizations)
     if (settings.device.device === 'cpu') api.AddSessionConfigEntry(options, 'optimization.disable_specified_optimizers', slowFusions)
     if (folder !== undefined) api.AddSessionConfigEntry(options, 'session.model_external_initializers_file_folder_path', folder)

@@ -7,6 +7,7 @@ export const slots = {
   CreateSessionFromArray: 8,
   Run: 9,
   CreateSessionOptions: 10,
+  SetSessionLogSeverityLevel: 22,
   SetSessionGraphOptimizationLevel: 23,
   SetIntraOpNumThreads: 24,
   CreateRunOptions: 39,

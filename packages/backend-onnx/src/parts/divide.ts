@@ -1,4 +1,4 @@
-import type { Graph, Node, ValueInfo } from '@tenon/core'
+import type { Constant, Graph, Node, ValueInfo } from '@tenon/core'
 import { inferTypes } from '@tenon/graph'
 import { Gather, MatMulNBits } from '@tenon/graph/ops'
 
@@ -12,9 +12,10 @@ const MOST_CROSSING = 8
  * Cuts a graph into some that are run one after another, with about as much to be laid out for their kernels in
  * each: ONNX Runtime does that on one thread for a session, and takes most of its time to load for it. Where little is laid out, or
  * many values would go from part to part, it stays in one.
+ * @param inPlace Weights that are run from where they lie.
  */
-export function divide(graph: Graph, most: number, smallest = SMALLEST_PART): readonly Graph[] {
-  const sizes = graph.nodes.map((node) => laidOut(graph, node))
+export function divide(graph: Graph, most: number, smallest = SMALLEST_PART, inPlace: ReadonlySet<Constant> = new Set()): readonly Graph[] {
+  const sizes = graph.nodes.map((node) => laidOut(graph, node, inPlace))
   const total = sizes.reduce((all, size) => all + size, 0)
   const count = Math.min(most, Math.floor(total / smallest))
   if (count < 2) return [graph]
@@ -36,9 +37,10 @@ export function divide(graph: Graph, most: number, smallest = SMALLEST_PART): re
 const WIDE_BLOCKS = 4 / 3
 
 /** Bytes of weights that a node's kernel lays out as it likes, by the time it takes. Rows of tables are looked up where they are. */
-function laidOut({ constants }: Graph, { op, inputs, attributes }: Node): number {
+function laidOut({ constants }: Graph, { op, inputs, attributes }: Node, inPlace: ReadonlySet<Constant>): number {
   if (op === Gather.op) return 0
-  const bytes = inputs.reduce((sum, name) => sum + (constants.get(name)?.byteLength ?? 0), 0)
+  const laid = inputs.flatMap((name) => constants.get(name) ?? []).filter((constant) => !inPlace.has(constant))
+  const bytes = laid.reduce((sum, { byteLength }) => sum + byteLength, 0)
   return op === MatMulNBits.op && attributes['bits'] === 8 ? WIDE_BLOCKS * bytes : bytes
 }
 

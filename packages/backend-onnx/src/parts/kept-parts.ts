@@ -4,14 +4,15 @@ import { derivedOf, type Graph } from '@tenon/core'
 import type { Part } from '../binding.js'
 import { revision } from '../revision.js'
 
-/** What a graph was prepared as, and whether its weights are packed while it is loaded. */
+/** What a graph was prepared as. */
 export interface Prepared {
   readonly parts: readonly Part[]
-  readonly prepack: boolean
+  /** Whether weights are run from where they lie, and packed ones would give the same to the bit: whole numbers. */
+  readonly packsLater: boolean
 }
 
 interface Written {
-  readonly prepack: boolean
+  readonly packsLater: boolean
   readonly parts: readonly WrittenPart[]
 }
 
@@ -59,8 +60,8 @@ export function keptParts(graph: Graph, how: readonly unknown[]): KeptParts | un
   }
 }
 
-function encode({ parts, prepack }: Prepared): Uint8Array {
-  const written: Written = { prepack, parts: parts.map(({ inputs, outputs, model: { folder, weightBytes, bytes } }) => ({ inputs, outputs, folder, weightBytes, length: bytes.byteLength })) }
+function encode({ parts, packsLater }: Prepared): Uint8Array {
+  const written: Written = { packsLater, parts: parts.map(({ inputs, outputs, model: { folder, weightBytes, bytes } }) => ({ inputs, outputs, folder, weightBytes, length: bytes.byteLength })) }
   return Buffer.concat([Buffer.from(`${JSON.stringify(written)}\n`), ...parts.map(({ model }) => model.bytes)])
 }
 
@@ -73,5 +74,5 @@ function decode(bytes: Uint8Array): Prepared {
     end += length
     return { inputs, outputs, model }
   })
-  return { parts, prepack: written.prepack }
+  return { parts, packsLater: written.packsLater }
 }

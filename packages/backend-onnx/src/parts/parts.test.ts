@@ -70,6 +70,14 @@ describe('a graph that is divided', () => {
     expect(divide(builder.build(), 2, 1).map(({ nodes }) => nodes.length)).toEqual([7, 3])
   })
 
+  it('counts nothing that is run from where it lies', () => {
+    const graph = layered(8)
+    const first = new Set(Array.from({ length: 6 }, (_, layer) => graph.constants.get(`weight ${layer}`)!))
+    const products = (parts: readonly Graph[]) => parts.map(({ nodes }) => nodes.filter(({ op }) => op === 'MatMul').length)
+    expect([products(divide(graph, 2, 1)), products(divide(graph, 2, 1, first))]).toEqual([[4, 4], [7, 1]])
+    expect(divide(graph, 2, 1, new Set(graph.constants.values()))).toEqual([graph])
+  })
+
   it('counts no tables, which are looked up where they are', () => {
     const builder = new GraphBuilder('tables')
     const ids = builder.input('ids', 'int64', ['rows'])

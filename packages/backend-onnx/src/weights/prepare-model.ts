@@ -18,6 +18,13 @@ export interface PreparedModel {
   release(): Promise<void>
 }
 
+export interface PrepareOptions {
+  readonly temporaryFolder?: string | undefined
+  /** Weights that are run from where they lie: ONNX Runtime rearranges none that might be others in each run. */
+  readonly inPlace?: ReadonlySet<Constant>
+  readonly signal?: AbortSignal | undefined
+}
+
 interface Location {
   readonly location: string
   readonly offset: number
@@ -37,7 +44,7 @@ const embeddedMemoryBytes = 65_536
  * @throws MissingFileError
  * @throws InvalidFileError when a weight's file ends before the weight does.
  */
-export async function prepareModel(graph: Graph, { temporaryFolder, signal }: { temporaryFolder?: string | undefined; signal?: AbortSignal | undefined }): Promise<PreparedModel> {
+export async function prepareModel(graph: Graph, { temporaryFolder, inPlace = new Set(), signal }: PrepareOptions): Promise<PreparedModel> {
   const files = new WeightFiles()
   const locations = new Map<Constant, Location>()
   const embedded = new Map<string, Constant>()
@@ -64,7 +71,7 @@ export async function prepareModel(graph: Graph, { temporaryFolder, signal }: { 
     }
     await spill?.close()
     const complete = embedded.size === 0 ? graph : { ...graph, constants: new Map([...graph.constants, ...embedded]) }
-    const bytes = encodeOnnx(complete, { externalData: (_name, constant) => locations.get(constant) })
+    const bytes = encodeOnnx(complete, { externalData: (_name, constant) => locations.get(constant), overridable: (constant) => inPlace.has(constant) && locations.has(constant) })
     return { bytes, folder: files.root, weightBytes, isLasting: spill === undefined, release: async () => spill?.delete() }
   } catch (error) {
     await spill?.delete()

@@ -87,6 +87,12 @@ describe('weights that are prepared', () => {
     }
   })
 
+  it('are run from where they lie where they read prompts, but for the scales', async () => {
+    const { graphs } = await prepared()
+    const inPlace = (role: string) => Array.from(graphs[role]!.constants.values()).flatMap(({ dtype, file }) => (file?.inPlace ? [dtype] : []))
+    expect([inPlace('prefill'), inPlace('decoder'), inPlace('model')]).toEqual([['int8', 'int8'], [], []])
+  })
+
   it('are found the second time: the same file, the same numbers, nothing computed', async () => {
     const first = await prepared()
     const [name] = await kept()

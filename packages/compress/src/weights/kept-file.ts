@@ -36,8 +36,11 @@ export const isKeepable = (dtype: NumericType): boolean => Object.hasOwn(typeNam
 
 const partsOf = (entry: Entry): readonly Pick<Constant, 'dtype' | 'shape'>[] => ('derivation' in entry ? entry.derivation.parts : [entry.constant])
 
-/** Whether it lies in the file to be run from there: floats that are kept for nothing else than a quick start. */
-export const isAsRun = (entry: Entry): boolean => 'derivation' in entry && entry.derivation.recipe.kind === 'wide'
+/** The tensors of an entry that are run from where they lie: floats as they are run, and matrices of bytes. */
+export function runInPlace(entry: Entry): readonly string[] {
+  const kind = 'derivation' in entry ? entry.derivation.recipe.kind : undefined
+  return kind === 'wide' || kind === 'channels' ? entry.names.slice(0, 1) : []
+}
 
 export const tensorsOf = (entries: readonly Entry[]): readonly Tensor[] =>
   entries.flatMap((entry) => partsOf(entry).map(({ dtype, shape }, part) => ({ name: entry.names[part]!, dtype, shape, byteLength: byteLength(dtype, shape) })))

@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib'
 import { openSafetensors, stampOf } from '@tenon/checkpoint'
 import { byteLength, InvalidFileError, throwIfAborted, type Constant, type FileRange, type NumericType } from '@tenon/core'
 import { markChecked, markUsed, wasChecked } from './checked.js'
-import { FORMAT, isAsRun, tensorsOf, type Entry } from './kept-file.js'
+import { FORMAT, runInPlace, tensorsOf, type Entry } from './kept-file.js'
 
 /**
  * The tensors of a kept file, each byte of which was looked at, now or since it was last written to; `undefined` where there is none,
@@ -25,8 +25,8 @@ export async function openKept(path: string, entries: readonly Entry[], { key, s
       if (damaged !== undefined) return damaged
       await markChecked(path, stamp)
     }
-    const asRun = new Set(entries.flatMap((entry) => (isAsRun(entry) ? entry.names : [])))
-    return new Map(Array.from(tensors, ([name, { dtype, shape, file }]) => [name, keptConstant(dtype, shape, asRun.has(name) ? { ...file!, inPlace: true } : file!)]))
+    const inPlace = new Set(entries.flatMap(runInPlace))
+    return new Map(Array.from(tensors, ([name, { dtype, shape, file }]) => [name, keptConstant(dtype, shape, inPlace.has(name) ? { ...file!, inPlace: true } : file!)]))
   } catch (error) {
     throwIfAborted(signal)
     const { code } = error as { code?: string }

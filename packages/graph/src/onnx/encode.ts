@@ -15,6 +15,11 @@ export interface ExternalLocation {
 export interface EncodeOptions {
   /** Tells which constants lie elsewhere, and where; the others must have their bytes at hand and are written inline. */
   readonly externalData?: (name: string, constant: Constant) => ExternalLocation | undefined
+  /**
+   * Tells which constants are inputs too, which a caller may give others for: a runtime then takes them as they are, where it would
+   * fold or rearrange what it knows to stay the same.
+   */
+  readonly overridable?: (constant: Constant) => boolean
   /** The version of ONNX's operator set to declare, for readers of older ones: every node must mean the same there. Default 21. */
   readonly opset?: number
 }
@@ -23,12 +28,12 @@ export interface EncodeOptions {
  * A graph as the bytes of an ONNX `ModelProto`.
  * @throws InvalidGraphError for an op or attribute without a definition, or a constant that is neither inline nor external.
  */
-export function encodeOnnx(graph: Graph, { externalData = () => undefined, opset = OPSET }: EncodeOptions = {}): Uint8Array {
+export function encodeOnnx(graph: Graph, { externalData = () => undefined, overridable = () => false, opset = OPSET }: EncodeOptions = {}): Uint8Array {
   const domains = [...new Set(graph.nodes.map((node) => splitOp(node.op).domain))].filter((domain) => domain !== '').toSorted()
   const writer = new ProtoWriter()
   writer.integer(field.model.irVersion, IR_VERSION)
   writer.text(field.model.producerName, 'tenon')
-  writer.message(field.model.graph, () => encodeGraph(writer, graph, externalData, opsOf(graph)))
+  writer.message(field.model.graph, () => encodeGraph(writer, graph, { externalData, overridable }, opsOf(graph)))
   for (const domain of ['', ...domains]) {
     writer.message(field.model.opsetImport, () => {
       writer.text(field.opset.domain, domain)
@@ -38,13 +43,14 @@ export function encodeOnnx(graph: Graph, { externalData = () => undefined, opset
   return writer.finish()
 }
 
-function encodeGraph(writer: ProtoWriter, graph: Graph, externalData: NonNullable<EncodeOptions['externalData']>, ops: OpTable): void {
+function encodeGraph(writer: ProtoWriter, graph: Graph, { externalData, overridable }: Required<Pick<EncodeOptions, 'externalData' | 'overridable'>>, ops: OpTable): void {
   for (const node of graph.nodes) writer.message(field.graph.node, () => encodeNode(writer, graph.name, node, ops))
   writer.text(field.graph.name, graph.name)
   for (const [name, constant] of graph.constants) {
     writer.message(field.graph.initializer, () => encodeTensor(writer, graph.name, name, constant, externalData(name, constant)))
   }
   for (const input of graph.inputs) writer.message(field.graph.input, () => encodeValueInfo(writer, input))
+  for (const [name, constant] of graph.constants) if (overridable(constant)) writer.message(field.graph.input, () => encodeValueInfo(writer, { name, dtype: constant.dtype, shape: constant.shape }))
   for (const output of graph.outputs) writer.message(field.graph.output, () => encodeValueInfo(writer, output))
 }
 

@@ -239,6 +239,16 @@ describe('readOnnx', () => {
     return path
   }
 
+  it('takes constants that are inputs too for what they are', async () => {
+    const path = await externalAt('weights')
+    await writeFile(join(path, '..', 'weights'), new Uint8Array(10240))
+    const plain = await readOnnx(path)
+    await writeFile(path, encodeOnnx(example(), { externalData: (name) => (name === 'large' ? { location: 'weights', offset: 0, length: 10240 } : undefined), overridable: ({ byteLength }) => byteLength === 10240 }))
+    const { inputs, constants, nodes } = await readOnnx(path)
+    expect((await readFile(path)).length).toBeGreaterThan(encodeOnnx(example(), { externalData: (name) => (name === 'large' ? { location: 'weights', offset: 0, length: 10240 } : undefined) }).length)
+    expect([inputs, Array.from(constants.keys()), nodes]).toEqual([plain.inputs, Array.from(plain.constants.keys()), plain.nodes])
+  })
+
   it('says which file is missing', async () => {
     const folder = await temporaryFolder()
     await expect(readOnnx(join(folder, 'model.onnx'))).rejects.toThrow(MissingFileError)
