@@ -22,55 +22,69 @@ function session(value: number, slow = false) {
 const resultOf = async (executable: OnnxExecutable) => (await (await executable.run({ x }))['y']!.data())[0]
 
 describe('an executable that runs weights from where they lie', () => {
-  it('packs them once runs have taken as long as that pays, and runs the packed ones from then on', async () => {
+  it('packs them before what it reads makes that pay, and runs the packed ones from then on', async () => {
     const [left, packed] = [session(1), session(2)]
     const pack = vi.fn<(signal: AbortSignal) => Promise<Session>>(async () => packed)
-    const executable = new OnnxExecutable(graph, left, { pack, paysAfter: 0, onClose: () => undefined })
-    expect([await resultOf(executable), pack.mock.calls.length]).toEqual([1, 1])
-    await vi.waitFor(() => expect(left.close).toHaveBeenCalledTimes(1))
-    expect([await resultOf(executable), pack.mock.calls.length]).toEqual([2, 1])
+    const executable = new OnnxExecutable(graph, left, { pack, paysFrom: 3, onClose: () => undefined })
+    expect([await resultOf(executable), await resultOf(executable), pack.mock.calls.length]).toEqual([1, 1, 0])
+    expect([await resultOf(executable), await resultOf(executable), pack.mock.calls.length]).toEqual([2, 2, 1])
     await executable[Symbol.asyncDispose]()
     expect([left.close.mock.calls.length, packed.close.mock.calls.length]).toEqual([1, 1])
   })
 
-  it('packs nothing before, and nothing where there is nothing to pack', async () => {
-    const pack = vi.fn<() => Promise<Session>>()
-    const executable = new OnnxExecutable(graph, session(1), { pack, paysAfter: Infinity, onClose: () => undefined })
-    await resultOf(executable)
-    expect(pack).not.toHaveBeenCalled()
-    expect(await resultOf(new OnnxExecutable(graph, session(1), { paysAfter: 0, onClose: () => undefined }))).toBe(1)
+  it('runs what there is where nothing is to be packed', async () => {
+    expect(await resultOf(new OnnxExecutable(graph, session(1), { paysFrom: 0, onClose: () => undefined }))).toBe(1)
   })
 
   it('closes what it ran before when the last run there has ended', async () => {
     const [left, packed] = [session(1, true), session(2)]
-    const executable = new OnnxExecutable(graph, left, { pack: async () => packed, paysAfter: 0, onClose: () => undefined })
+    const executable = new OnnxExecutable(graph, left, { pack: async () => packed, paysFrom: 2, onClose: () => undefined })
     const first = resultOf(executable)
     await vi.waitFor(() => expect(left.run).toHaveBeenCalledTimes(1))
-    const second = resultOf(executable)
-    await vi.waitFor(() => expect(left.run).toHaveBeenCalledTimes(2))
-    const [endFirst] = [left.end]
-    endFirst()
-    expect([await first, await second]).toEqual([1, 1])
-    await vi.waitFor(() => expect(packed.run.mock.calls.length + left.close.mock.calls.length).toBe(1))
-    expect(await resultOf(executable)).toBe(2)
+    expect([await resultOf(executable), left.close.mock.calls.length]).toEqual([2, 0])
+    left.end()
+    expect(await first).toBe(1)
+    await vi.waitFor(() => expect(left.close).toHaveBeenCalledTimes(1))
     await executable[Symbol.asyncDispose]()
+    expect([left.close.mock.calls.length, packed.close.mock.calls.length]).toEqual([1, 1])
+  })
+
+  it('packs once for runs that come together', async () => {
+    const packed = session(2)
+    const pack = vi.fn<() => Promise<Session>>(async () => packed)
+    const executable = new OnnxExecutable(graph, session(1), { pack, paysFrom: 1, onClose: () => undefined })
+    expect(await Promise.all([resultOf(executable), resultOf(executable)])).toEqual([2, 2])
+    expect(pack).toHaveBeenCalledTimes(1)
   })
 
   it('goes on as it is where packing fails', async () => {
     const left = session(1)
-    const executable = new OnnxExecutable(graph, left, { pack: () => Promise.reject(new Error('no memory')), paysAfter: 0, onClose: () => undefined })
+    const executable = new OnnxExecutable(graph, left, { pack: () => Promise.reject(new Error('no memory')), paysFrom: 0, onClose: () => undefined })
     expect([await resultOf(executable), await resultOf(executable)]).toEqual([1, 1])
     await executable[Symbol.asyncDispose]()
     expect(left.close).toHaveBeenCalledTimes(1)
+  })
+
+  it('lets a run go that is aborted while it waits, and packs for the others', async () => {
+    const packed = session(2)
+    const stop = new AbortController()
+    const pack = () => new Promise<Session>((resolve) => setTimeout(() => resolve(packed), 20))
+    const executable = new OnnxExecutable(graph, session(1), { pack, paysFrom: 0, onClose: () => undefined })
+    const aborted = executable.run({ x }, { signal: stop.signal })
+    stop.abort()
+    await expect(aborted).rejects.toMatchObject({ code: 'TENON_ABORTED' })
+    expect(await resultOf(executable)).toBe(2)
+    await executable[Symbol.asyncDispose]()
   })
 
   it('stops packing when it is disposed of, and closes what has come of it', async () => {
     for (const comes of [true, false]) {
       const [left, packed] = [session(1), session(2)]
       const pack = (signal: AbortSignal) => new Promise<Session>((resolve, reject) => signal.addEventListener('abort', () => (comes ? resolve(packed) : reject(new Error('aborted')))))
-      const executable = new OnnxExecutable(graph, left, { pack, paysAfter: 0, onClose: () => undefined })
-      await resultOf(executable)
+      const executable = new OnnxExecutable(graph, left, { pack, paysFrom: 0, onClose: () => undefined })
+      const result = resultOf(executable)
       await executable[Symbol.asyncDispose]()
+      expect(await result).toBe(comes ? 2 : 1)
       expect([left.close.mock.calls.length, packed.close.mock.calls.length]).toEqual([1, comes ? 1 : 0])
     }
   })

@@ -1,17 +1,17 @@
-import { checkFeeds, checkUpdatedFeeds, DisposedError, tensor, throwIfAborted, type Executable, type Graph, type HostTensor, type RunOptions, type Tensor, type ValueInfo } from '@tenon/core'
+import { checkFeeds, checkUpdatedFeeds, DisposedError, orAborted, tensor, throwIfAborted, type Executable, type Graph, type HostTensor, type RunOptions, type Tensor, type ValueInfo } from '@tenon/core'
 
 import type { Session } from './binding.js'
 import { NativeTensor } from './c-api/native-tensor.js'
 import { hostFeeds } from './feeds.js'
 
-/** Milliseconds of runs after which weights that were left where they lie are packed: about as long as that takes, for what it saves of each run. */
-const PAYS = 1000
+/** Numbers of the first feed, a prompt's tokens, from which packing weights that were left where they lie takes less than it saves (docs/decisions/0023). */
+const PAYS = 1024
 
 interface ExecutableOptions {
-  /** Opens a session that computes the same to the bit, and quicker. */
+  /** Opens a session that computes the same to the bit, and quicker where much is computed. */
   readonly pack?: ((signal: AbortSignal) => Promise<Session>) | undefined
-  /** Default: 1000. */
-  readonly paysAfter?: number
+  /** Default: 1024. */
+  readonly paysFrom?: number
   onClose(): void
 }
 
@@ -23,20 +23,23 @@ export class OnnxExecutable implements Executable {
   readonly #onClose: () => void
   readonly #running = new Set<Promise<unknown>>()
   readonly #stop = new AbortController()
-  readonly #paysAfter: number
+  readonly #pack: ((signal: AbortSignal) => Promise<Session>) | undefined
+  readonly #paysFrom: number
   #session: Session
-  #pack: ((signal: AbortSignal) => Promise<Session>) | undefined
+  /** Of all runs. */
+  #fed = 0
   #packing: Promise<void> | undefined
-  #spent = 0
+  /** Of the session that was there before, which may have runs under way. */
+  #leaving: Promise<void> | undefined
   #closing: Promise<void> | undefined
 
-  constructor({ inputs, outputs, updates }: Graph, session: Session, { pack, paysAfter = PAYS, onClose }: ExecutableOptions) {
+  constructor({ inputs, outputs, updates }: Graph, session: Session, { pack, paysFrom = PAYS, onClose }: ExecutableOptions) {
     this.inputs = inputs
     this.outputs = outputs.filter(({ name }) => !updates?.has(name))
     this.#graph = { inputs, ...(updates && { updates }) }
     this.#session = session
     this.#pack = pack
-    this.#paysAfter = paysAfter
+    this.#paysFrom = paysFrom
     this.#onClose = onClose
   }
 
@@ -57,26 +60,20 @@ export class OnnxExecutable implements Executable {
     const waiting = hostFeeds(checked)
     const ready = waiting instanceof Promise ? await waiting : waiting
     if (waiting instanceof Promise) checkUpdatedFeeds(this.#graph, ready) // what lives in native memory shows only now whose it is
-    const began = performance.now()
+    this.#fed += ready[0]?.values.length ?? 0
+    if (this.#pack !== undefined && this.#fed >= this.#paysFrom) await orAborted((this.#packing ??= this.#packed(this.#pack)), signal)
     const results = await this.#session.run(ready, signal)
-    this.#packWhereItPays(performance.now() - began)
     return Object.fromEntries(this.outputs.map(({ name }, index) => [name, results[index] as Tensor]))
   }
 
-  /** Beside the runs that follow: they go to the other session once it is there. */
-  #packWhereItPays(milliseconds: number): void {
-    this.#spent += milliseconds
-    if (this.#pack === undefined || this.#spent < this.#paysAfter || this.#closing !== undefined) return
-    const packed = this.#pack(this.#stop.signal)
-    this.#pack = undefined
-    this.#packing = packed.then((session) => this.#change(session), () => undefined) // the one that there is goes on
-  }
-
-  async #change(session: Session): Promise<void> {
+  /** Runs wait for it, but for those that are under way. Where it fails, the session that there is goes on. */
+  async #packed(pack: (signal: AbortSignal) => Promise<Session>): Promise<void> {
+    const under = Array.from(this.#running)
+    const session = await pack(this.#stop.signal).catch(() => undefined)
+    if (session === undefined) return
     const before = this.#session
     this.#session = session
-    await Promise.allSettled(this.#running)
-    await before.close()
+    this.#leaving = Promise.allSettled(under).then(() => before.close())
   }
 
   async place({ dtype, shape, values }: HostTensor): Promise<Tensor> {
@@ -94,6 +91,7 @@ export class OnnxExecutable implements Executable {
     this.#stop.abort()
     await Promise.allSettled(this.#running)
     await this.#packing
+    await this.#leaving
     await this.#session.close()
     this.#onClose()
   }

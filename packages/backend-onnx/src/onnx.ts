@@ -71,9 +71,9 @@ export function onnx(options: OnnxPluginOptions = {}): Backend<'onnx', OnnxOptio
       const before = kept?.read()
       return (before && (await open(before).catch(throwIfAbort))) ?? (await open(await make()))
     }
-    const { parts, packsLater, session } = await openSession(isOnCpu && prepack === undefined, prepack !== false && isOnCpu ? loaded.mostParts : 1, signal)
-    // In one part: of the places for native work, others stay free for runs.
-    const pack = packsLater ? async (signal: AbortSignal) => (await openSession(false, 1, signal)).session : undefined
+    const most = prepack !== false && isOnCpu ? loaded.mostParts : 1
+    const { parts, packsLater, session } = await openSession(isOnCpu && prepack === undefined, most, signal)
+    const pack = packsLater ? async (signal: AbortSignal) => (await openSession(false, most, signal)).session : undefined
     const executable = new OnnxExecutable(graph, session, {
       pack,
       onClose() {

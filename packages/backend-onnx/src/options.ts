@@ -31,9 +31,10 @@ export interface OnnxOptions {
   /** One of the plugin's devices, instead of the first that is available. */
   readonly device?: DeviceName
   /**
-   * Whether weights are rearranged for the CPU's kernels while the model is loaded. On unless told, but for those that were laid down
-   * to be run from their file. Off, they stay in their files: less than half the load time and memory, and runs a tenth to a fifth
-   * slower, those of a few rows up to twice as long. For float32 weights only: block-quantised products need it.
+   * Whether weights are rearranged for the CPU's kernels while the model is loaded. Unless told, all are but those that were laid down
+   * to be run from their file: of these, whole numbers are rearranged once a thousand tokens are to be read, and floats are not. Off,
+   * all stay in their files: less than half the load time and memory, and runs a tenth to a fifth slower, those of a few rows up to
+   * twice as long. For float32 weights only: block-quantised products need it.
    */
   readonly prepack?: boolean
 }
