@@ -10,7 +10,7 @@ import { sourceOf } from '../weights/source-of.js'
  * widen them, and lay them out, at each start. The same graph where there are none, or where other layers have fewer bits.
  */
 export const widened = (graph: Graph): Graph =>
-  replaced(graph, (constant, name, visit) => (sourceOf(weightOf(constant)) === undefined ? undefined : visit.once(`${name}_wide`, (wide) => visit.constant(wide, widenedConstant(constant)))))
+  replaced(graph, (constant, name, visit) => (sourceOf(storedOf(weightOf(constant))) === undefined ? undefined : visit.once(`${name}_wide`, (wide) => visit.constant(wide, widenedConstant(constant)))))
 
 /** A graph with weights of 16 bits as they are stored, which backends widen at each start. */
 export const narrowed = (graph: Graph): Graph =>
@@ -57,9 +57,7 @@ function replaced(graph: Graph, replacement: (constant: Constant, name: string, 
 /** Rows of a table, which are widened as they are looked up. */
 const isLookup = ({ op, attributes }: Node): boolean => op === Gather.op && (attributes['axis'] ?? 0) === 0
 
-const weightOf = (constant: Constant): Constant => storedOf(derivedFrom(constant)?.derivation.weight ?? constant)
+/** What it was rounded from, where it was. */
+const weightOf = (constant: Constant): Constant => derivedFrom(constant)?.derivation.weight ?? constant
 
-function widenedConstant(constant: Constant): Constant {
-  const weight = derivedFrom(constant)?.derivation.weight ?? constant
-  return derive({ recipe: { kind: 'wide' }, weight, axis: 0, parts: [{ dtype: 'float32', shape: constant.shape }] })[0]!
-}
+const widenedConstant = (constant: Constant): Constant => derive({ recipe: { kind: 'wide' }, weight: weightOf(constant), axis: 0, parts: [{ dtype: 'float32', shape: constant.shape }] })[0]!
